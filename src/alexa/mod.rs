@@ -1,0 +1,4 @@
+//! Alexa: what can be said ([`messages`]) and what is true of the AlexaClient ([`client`]).
+
+pub mod client;
+pub mod messages;

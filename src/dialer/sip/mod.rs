@@ -1,0 +1,45 @@
+//! The SIP dialer (RFC 3261): UDP and TCP, digest, offer and answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::dialer::{Dialer, Parts};
+use crate::media::{CodecName, DigitsBy};
+use crate::network::Transport;
+use crate::secret::Secret;
+
+/// The `[sip]` section, checked, with what the offer needs of `[media]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Our address of record: `sip:user@domain`. From and the digest's default username.
+    pub identity: String,
+    /// For digest; empty: the user part of the identity.
+    pub username: String,
+    /// For digest.
+    pub password: Option<Secret>,
+    /// The only realm whose challenges are answered; empty: any, for our own requests.
+    pub realm: String,
+    /// A SIP URI or host:port; empty: no registration.
+    pub registrar: String,
+    /// A SIP URI or host:port through which all requests go; empty: none.
+    pub outbound_proxy: String,
+    /// Where to listen, UDP and TCP; port 0 is chosen once and kept. A family that the machine lacks is skipped.
+    pub listen: Vec<SocketAddr>,
+    /// When neither URI nor DNS says.
+    pub transport: Option<Transport>,
+    /// What Via, Contact and SDP carry in place of the source address of the route.
+    pub public_address: Option<IpAddr>,
+    /// Session timers (RFC 4028).
+    pub session_expires: Duration,
+    /// The status that answers an INVITE from outside.
+    pub inbound: u16,
+    /// The codecs to offer, in order.
+    pub codecs: Vec<CodecName>,
+    /// How digits are sent.
+    pub dtmf: DigitsBy,
+}
+
+/// Builds the SIP dialer.
+pub fn build(_parts: Parts<'_>) -> Box<dyn Dialer> {
+    todo!("the user agent")
+}

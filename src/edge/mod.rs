@@ -1,0 +1,1 @@
+//! The world: everything that touches sockets, files, threads, processes or clocks.

@@ -1,0 +1,5 @@
+//! The `meetd` command.
+
+fn main() -> std::process::ExitCode {
+    meetd::cli::main()
+}

@@ -1,0 +1,129 @@
+//! Audio, without a device or socket: what was agreed, RTP streams, digits, quality. The pacer thread at the edge
+//! drives it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::call::DigitScript;
+
+pub mod plan;
+
+pub use plan::{CodecName, Direction, Plan};
+
+/// What a dialer tells the audio side, for one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Open an RTP socket on this address: the source address of the route to the far end.
+    Reserve {
+        /// The address for RTP.
+        source: IpAddr,
+    },
+    /// Start, or go on with a changed plan.
+    Start(Box<Plan>),
+    /// Send these digits by RFC 4733, after those that are being sent; [`Event::DigitsSent`] follows.
+    SendDigits(DigitScript),
+    /// End and close. Nothing is heard of this call's audio afterwards.
+    Stop,
+}
+
+/// What the audio side tells, for one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The socket is open, here.
+    Reserved {
+        /// The address to offer.
+        local: SocketAddr,
+    },
+    /// No socket could be opened.
+    ReserveFailed {
+        /// Why, in words.
+        why: String,
+    },
+    /// The first audio packet from the far end.
+    FarAudio,
+    /// The figures so far; about once a second while a call is up.
+    Figures(Figures),
+    /// The digits have left.
+    DigitsSent,
+    /// A device failed; silence goes on in its place.
+    DeviceLost {
+        /// Which, and why.
+        why: String,
+    },
+}
+
+/// The figures of a call's audio so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Packets that were received and counted as audio.
+    pub received: u64,
+    /// Packets sent.
+    pub sent: u64,
+    /// Packets that the far end sent and we never got, in percent of those expected.
+    pub loss_percent: f32,
+    /// Interarrival jitter (RFC 3550 6.4.1), in milliseconds.
+    pub jitter_ms: f32,
+    /// How long ago the last packet came; since the start when none did.
+    pub silent_for: Duration,
+    /// The level of what was received lately, in dBFS (−127 for silence).
+    pub far_level_dbfs: f32,
+    /// The level of what was sent lately, in dBFS.
+    pub near_level_dbfs: f32,
+}
+
+impl Eq for Figures {}
+
+/// The `[media]` section, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the room's voice comes from.
+    pub input: InputDevice,
+    /// Where the meeting's voice goes.
+    pub output: OutputDevice,
+    /// In order of preference; only those that are built in.
+    pub codecs: Vec<CodecName>,
+    /// How digits are sent.
+    pub dtmf: DigitsBy,
+    /// The local ports for RTP, even ones are taken.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// Without RTP and RTCP for this long the call ends; `None`: never.
+    pub rtp_timeout: Option<Duration>,
+}
+
+/// A source of audio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputDevice {
+    /// `alsa:PCM`.
+    Alsa(String),
+    /// `file:PATH.wav`, repeated for ever.
+    File(String),
+    /// `tone:HZ`.
+    Tone(u32),
+    /// `silence`.
+    Silence,
+}
+
+/// A sink of audio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputDevice {
+    /// `alsa:PCM`.
+    Alsa(String),
+    /// `file:PATH.wav`, written anew with each call.
+    File(String),
+    /// `discard`.
+    Discard,
+}
+
+/// `media.dtmf`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigitsBy {
+    /// RFC 4733 when the answer has it, else INFO when their Allow lists it, else in-band.
+    Auto,
+    /// RFC 4733 only.
+    Rfc4733,
+    /// SIP INFO only.
+    Info,
+    /// Tones in the audio.
+    InBand,
+}

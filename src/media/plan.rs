@@ -1,0 +1,93 @@
+//! What both sides agreed on: where every dialer's negotiation ends and audio begins.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A codec that we may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CodecName {
+    /// G.711 μ-law, static payload type 0.
+    Pcmu,
+    /// G.711 A-law, static payload type 8.
+    Pcma,
+}
+
+impl CodecName {
+    /// Those that are built in, in our order of preference.
+    pub const BUILT_IN: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
+    /// As the configuration spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "pcmu",
+            Self::Pcma => "pcma",
+        }
+    }
+
+    /// The payload type we offer (RFC 3551 6).
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    /// As `a=rtpmap` spells it.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    /// The RTP clock rate, in Hz.
+    pub fn clock_rate(self) -> u32 {
+        8000
+    }
+}
+
+/// Who sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Both.
+    SendReceive,
+    /// Only we.
+    SendOnly,
+    /// Only the far end.
+    ReceiveOnly,
+    /// Nobody: on hold.
+    Inactive,
+}
+
+impl Direction {
+    /// Whether we send.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// Whether the far end should send.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+}
+
+/// One audio stream, as agreed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What is spoken.
+    pub codec: CodecName,
+    /// The payload type under which we send it.
+    pub send_payload_type: u8,
+    /// The payload type under which the far end sends it.
+    pub receive_payload_type: u8,
+    /// The payload type of telephone-event under which we send digits, when agreed.
+    pub telephone_event: Option<u8>,
+    /// Our RTP address, as offered.
+    pub local: SocketAddr,
+    /// The far end's RTP address, as answered.
+    pub remote: SocketAddr,
+    /// How much audio a packet carries.
+    pub packet_time: Duration,
+    /// Who sends.
+    pub direction: Direction,
+}
