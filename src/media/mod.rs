@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::call::DigitScript;
 
+pub mod codec;
 pub mod plan;
 
 pub use plan::{CodecName, Direction, Plan};
