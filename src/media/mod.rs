@@ -22,7 +22,8 @@ pub enum Command {
     },
     /// Start, or go on with a changed plan.
     Start(Box<Plan>),
-    /// Send these digits by RFC 4733, after those that are being sent; [`Event::DigitsSent`] follows.
+    /// Send these digits after those that are being sent: by RFC 4733 when the plan has telephone-event, else as
+    /// tones in the audio. [`Event::DigitsSent`] or [`Event::DigitsFailed`] follows.
     SendDigits(DigitScript),
     /// End and close. Nothing is heard of this call's audio afterwards.
     Stop,
@@ -47,6 +48,11 @@ pub enum Event {
     Figures(Figures),
     /// The digits have left.
     DigitsSent,
+    /// The digits of the newest command could not be taken, and never leave.
+    DigitsFailed {
+        /// Why, in words.
+        why: String,
+    },
     /// A device failed; silence goes on in its place.
     DeviceLost {
         /// Which, and why.
@@ -65,7 +71,7 @@ pub struct Figures {
     pub loss_percent: f32,
     /// Interarrival jitter (RFC 3550 6.4.1), in milliseconds.
     pub jitter_ms: f32,
-    /// How long ago the last packet came; since the start when none did.
+    /// How long ago the last packet came; since the start, or since hold ended, when none did.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).
     pub far_level_dbfs: f32,
