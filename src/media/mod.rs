@@ -8,9 +8,21 @@ use std::time::Duration;
 use crate::call::DigitScript;
 
 pub mod codec;
+pub mod digits;
+pub mod jitter;
 pub mod plan;
+pub mod quality;
+pub mod receiver;
+pub mod sender;
+pub mod stream;
 
 pub use plan::{CodecName, Direction, Plan};
+pub use stream::Stream;
+
+/// The beat of all audio here.
+pub const TICK: Duration = Duration::from_millis(20);
+/// Samples in a tick, at 8 kHz.
+pub const FRAME: usize = 160;
 
 /// What a dialer tells the audio side, for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
