@@ -114,7 +114,7 @@ impl Sender {
             self.gathered.clear();
         }
         let every = ticks_in_a_packet(plan);
-        if ticks % every != 0 && ticks != TICKS_ON {
+        if !ticks.is_multiple_of(every) && ticks != TICKS_ON {
             return false;
         }
         self.digit(payload_type, digit, ticks, ticks == every.min(TICKS_ON))

@@ -106,8 +106,10 @@ impl Stream {
     }
 
     /// Ticks that were missed: their time is over, nothing is sent for them.
-    pub fn skip(&mut self, ticks: u32) {
-        self.sender.skip(ticks);
+    pub fn skip_missed(&mut self, ticks: u32) {
+        if ticks > 0 {
+            self.sender.skip(ticks);
+        }
     }
 
     /// The packet of the last tick could not be sent.
