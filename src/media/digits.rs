@@ -163,6 +163,11 @@ impl Digits {
         finished
     }
 
+    /// Scripts that were taken and not told as finished.
+    pub fn unfinished(&self) -> usize {
+        self.waiting.len() + self.finished
+    }
+
     fn next_step(&mut self) -> Option<DigitStep> {
         while let Some(script) = self.waiting.front_mut() {
             if let Some(step) = script.pop_front() {

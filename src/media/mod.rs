@@ -60,7 +60,7 @@ pub enum Event {
     Figures(Figures),
     /// The digits have left.
     DigitsSent,
-    /// The digits of the newest command could not be taken, and never leave.
+    /// The digits of one command never leave: too many wait, or the audio has not started or broke.
     DigitsFailed {
         /// Why, in words.
         why: String,

@@ -69,9 +69,12 @@ impl Receiver {
             Arrival::Duplicate | Arrival::Doubtful => return false,
         }
         self.last_heard = now;
-        self.samples.clear();
-        codec::decode(plan.codec, packet.payload(), &mut self.samples);
-        self.playout.put(packet.timestamp(), &self.samples);
+        // On hold it is counted, so that it does not look lost afterwards, and not heard.
+        if plan.direction.receives() {
+            self.samples.clear();
+            codec::decode(plan.codec, packet.payload(), &mut self.samples);
+            self.playout.put(packet.timestamp(), &self.samples);
+        }
         true
     }
 
@@ -129,6 +132,7 @@ mod tests {
     use super::*;
     use crate::chance::Chance;
     use crate::media::FRAME;
+    use crate::media::plan::Direction;
     use crate::media::plan::tests::plan;
     use rtp_types::RtpPacketBuilder;
 
@@ -177,6 +181,22 @@ mod tests {
         assert!(!receiver.receive(millis(1), &plan, plan.remote, &packet(0, 1)));
         assert_eq!(receiver.quality().received(), 1);
         assert_eq!(receiver.silent_for(millis(30)), millis(30));
+    }
+
+    #[test]
+    fn what_comes_on_hold_is_counted_and_not_heard() {
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let on_hold = Plan {
+            direction: Direction::SendOnly,
+            ..plan()
+        };
+        for (sequence, plan, expected) in [(1, &on_hold, 0), (9, &plan(), 716)] {
+            assert!(receiver.receive(millis(0), plan, plan.remote, &packet(0, sequence)));
+            let mut heard = [0; 4 * FRAME];
+            receiver.play(&mut heard);
+            assert_eq!(heard[3 * FRAME].abs(), expected);
+        }
+        assert_eq!(receiver.quality().received(), 2);
     }
 
     #[test]

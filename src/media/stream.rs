@@ -75,6 +75,11 @@ impl Stream {
         }
     }
 
+    /// How many rows of digits have not been told as sent.
+    pub fn digits_waiting(&self) -> usize {
+        self.digits.unfinished()
+    }
+
     /// Takes a datagram.
     pub fn received(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) {
         let is_audio = self.receiver.receive(now, &self.plan, from, datagram);
@@ -387,10 +392,10 @@ mod tests {
                 return;
             };
             let packet = packet.to_vec();
-            if self.ticks % self.lose_every == 0 {
+            if self.ticks.is_multiple_of(self.lose_every) {
                 return;
             }
-            if self.ticks % self.swap_every == 0 && self.held_back.is_none() {
+            if self.ticks.is_multiple_of(self.swap_every) && self.held_back.is_none() {
                 self.held_back = Some(packet);
                 return;
             }

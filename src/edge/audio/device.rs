@@ -193,13 +193,13 @@ mod tests {
     use crate::edge::audio::devices::{DeviceFault, Loudspeaker, Microphone};
 
     #[test]
-    fn frames_go_both_ways_and_the_last_one_is_written() {
+    fn frames_go_both_ways_and_the_last_is_written_before_the_end() {
         let (written, seen) = std::sync::mpsc::channel();
         let mut device = Device::start(move || opened(Box::new(Sevens), Box::new(Tell(written))));
         eventually(|| device.listen() == [7; FRAME]);
         device.say([3; FRAME]);
         assert!(device.end());
-        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [[3; FRAME]]);
+        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [[3; FRAME], FINISHED]);
     }
 
     #[test]
@@ -246,6 +246,8 @@ mod tests {
         assert!(beat::now() - begun >= PATIENCE);
         drop(release);
     }
+
+    const FINISHED: Frame = [-1; FRAME];
 
     struct Sevens;
     struct Panics;
@@ -300,6 +302,7 @@ mod tests {
         }
 
         fn finish(&mut self) -> Result<(), DeviceFault> {
+            let _ = self.0.send(FINISHED);
             Ok(())
         }
     }

@@ -30,6 +30,9 @@ pub enum Order {
     Change(Box<Plan>),
     /// Send these digits.
     SendDigits(DigitScript),
+    /// Panic, to see what it costs.
+    #[cfg(test)]
+    Panic,
 }
 
 /// All that the thread owns.
@@ -79,16 +82,16 @@ impl Pacer {
 
     /// Runs until the loop hangs up. A panic costs this call a moment, never the daemon.
     fn live(mut self) {
-        for _ in 0..=MOST_RESTARTS {
+        for restarts_left in (0..=MOST_RESTARTS).rev() {
             if catch_unwind(AssertUnwindSafe(|| self.run())).is_ok() {
                 break;
             }
-            self.outbox.push(Event::DeviceLost {
-                why: "a fault in the audio thread; it starts anew".to_owned(),
-            });
-            let now = beat::now();
-            self.stream = Stream::new(now, self.stream.plan().clone(), &mut self.chance);
-            self.beat = Beat::begin(now);
+            let why = match restarts_left {
+                0 => "faults in the audio thread again and again; this call has no more audio",
+                _ => "a fault in the audio thread; it starts anew",
+            };
+            self.outbox.push(Event::DeviceLost { why: why.to_owned() });
+            self.begin_anew();
         }
         let call = self.outbox.call();
         // The port is free before the device is waited for.
@@ -96,6 +99,17 @@ impl Pacer {
         if !self.device.end() {
             tracing::warn!(call_id = %call, "the audio device hangs, its thread is left behind");
         }
+    }
+
+    fn begin_anew(&mut self) {
+        for _ in 0..self.stream.digits_waiting() {
+            self.outbox.push(Event::DigitsFailed {
+                why: "a fault in the audio thread".to_owned(),
+            });
+        }
+        let now = beat::now();
+        self.stream = Stream::new(now, self.stream.plan().clone(), &mut self.chance);
+        self.beat = Beat::begin(now);
     }
 
     fn run(&mut self) {
@@ -121,6 +135,8 @@ impl Pacer {
             match self.orders.try_recv() {
                 Ok(Order::Change(plan)) => self.stream.apply(beat::now(), *plan),
                 Ok(Order::SendDigits(script)) => self.stream.send_digits(script),
+                #[cfg(test)]
+                Ok(Order::Panic) => panic!("a test of panics"),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }

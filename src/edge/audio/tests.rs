@@ -81,6 +81,37 @@ async fn every_digit_reaches_the_far_end_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_panic_of_the_pacer_costs_a_moment_and_the_digits_that_waited() {
+    let far = far_end();
+    let mut room = Room::new(InputDevice::Silence, OutputDevice::Discard);
+    let local = room.reserve();
+    room.start(plan(local, far.local_addr().unwrap()));
+    let script = DigitScript::read("wwww1").unwrap();
+    room.audio.command(room.call, Command::SendDigits(script));
+    room.audio.order(room.call, Order::Panic);
+    for expected in ["starts anew", "a fault in the audio thread"] {
+        let why = room.event(|event| match event {
+            Event::DeviceLost { why } | Event::DigitsFailed { why } => Some(why.clone()),
+            _ => None,
+        });
+        let why = why.await;
+        assert!(why.contains(expected), "{why}");
+    }
+    let figures = room.figures_until(|figures| figures.sent >= 50).await;
+    assert!(figures.sent < 100, "counted anew: {figures:?}");
+    for _ in 0..3 {
+        room.audio.order(room.call, Order::Panic);
+        room.event(|event| matches!(event, Event::DeviceLost { .. }).then_some(()))
+            .await;
+    }
+    let gone = || {
+        let script = DigitScript::read("1").unwrap();
+        room.audio.command(room.call, Command::SendDigits(script))
+    };
+    eventually(gone).await;
+}
+
+#[tokio::test]
 async fn hold_stops_the_voice_and_resumption_brings_it_back() {
     let mut one = Room::new(InputDevice::Tone(440), OutputDevice::Discard);
     let mut other = Room::new(InputDevice::Silence, OutputDevice::Discard);
