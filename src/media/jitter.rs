@@ -245,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_taken_out_without_a_step() {
+        let mut playout = Playout::default();
+        playout.held.extend((0..2 * FRAME as i16).map(|at| Some(4 * at)));
+        playout.shorten(FRAME);
+        let expected = std::array::from_fn(|at| 6 * at as i16);
+        assert_eq!(take(&mut playout), expected, "a slope of 4 is run through at 6");
+        assert_eq!(playout.held.len(), 2 * FRAME - STRIDE - FRAME);
+    }
+
+    #[test]
     fn a_clock_that_jumps_is_followed() {
         for jump in [1_000_000, u32::MAX / 2, u32::MAX - 100_000] {
             let mut playout = Playout::default();

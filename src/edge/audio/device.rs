@@ -220,7 +220,6 @@ mod tests {
         let mut device = Device::start(|| opened(Box::new(Fails), Box::new(Fails)));
         let mut faults = Vec::new();
         eventually(|| {
-            device.listen();
             device.say([1; FRAME]);
             faults.extend(device.fault());
             faults.len() == 2
