@@ -7,9 +7,22 @@ use std::time::Duration;
 
 use crate::call::DigitScript;
 
+pub mod codec;
+pub mod digits;
+pub mod jitter;
 pub mod plan;
+pub mod quality;
+pub mod receiver;
+pub mod sender;
+pub mod stream;
 
 pub use plan::{CodecName, Direction, Plan};
+pub use stream::Stream;
+
+/// The beat of all audio here.
+pub const TICK: Duration = Duration::from_millis(20);
+/// Samples in a tick, at 8 kHz.
+pub const FRAME: usize = 160;
 
 /// What a dialer tells the audio side, for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +34,8 @@ pub enum Command {
     },
     /// Start, or go on with a changed plan.
     Start(Box<Plan>),
-    /// Send these digits by RFC 4733, after those that are being sent; [`Event::DigitsSent`] follows.
+    /// Send these digits after those that are being sent: by RFC 4733 when the plan has telephone-event, else as
+    /// tones in the audio. [`Event::DigitsSent`] or [`Event::DigitsFailed`] follows.
     SendDigits(DigitScript),
     /// End and close. Nothing is heard of this call's audio afterwards.
     Stop,
@@ -46,6 +60,11 @@ pub enum Event {
     Figures(Figures),
     /// The digits have left.
     DigitsSent,
+    /// The digits of one command never leave: too many wait, or the audio has not started or broke.
+    DigitsFailed {
+        /// Why, in words.
+        why: String,
+    },
     /// A device failed; silence goes on in its place.
     DeviceLost {
         /// Which, and why.
@@ -64,7 +83,7 @@ pub struct Figures {
     pub loss_percent: f32,
     /// Interarrival jitter (RFC 3550 6.4.1), in milliseconds.
     pub jitter_ms: f32,
-    /// How long ago the last packet came; since the start when none did.
+    /// How long ago the last packet came; since the start, or since hold ended, when none did.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).
     pub far_level_dbfs: f32,

@@ -91,3 +91,29 @@ pub struct Plan {
     /// Who sends.
     pub direction: Direction,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// μ-law to and from an address for documentation, with digits.
+    pub(crate) fn plan() -> Plan {
+        Plan {
+            codec: CodecName::Pcmu,
+            send_payload_type: 0,
+            receive_payload_type: 0,
+            telephone_event: Some(101),
+            local: SocketAddr::from(([192, 0, 2, 1], 16384)),
+            remote: SocketAddr::from(([192, 0, 2, 2], 4000)),
+            packet_time: Duration::from_millis(20),
+            direction: Direction::SendReceive,
+        }
+    }
+
+    #[test]
+    fn on_hold_nobody_sends() {
+        assert!(!Direction::Inactive.sends() && !Direction::Inactive.receives());
+        assert!(Direction::SendOnly.sends() && !Direction::SendOnly.receives());
+        assert!(!Direction::ReceiveOnly.sends() && Direction::ReceiveOnly.receives());
+    }
+}

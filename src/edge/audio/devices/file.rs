@@ -1,0 +1,212 @@
+//! `file:PATH.wav`: a room's voice from a file, repeated for ever, and the meeting's voice into one.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+
+use super::resample::to_mono_8k;
+use super::{DeviceFault, Frame, Loudspeaker, Microphone};
+use crate::media::FRAME;
+
+/// Samples read of a file, all channels counted: ten minutes of 48 kHz stereo. It is held in memory.
+const MOST_SAMPLES: usize = 10 * 60 * 48_000 * 2;
+/// The header is brought up to date once a second, so that a file is whole even when the process dies.
+const FRAMES_A_FLUSH: u32 = 50;
+
+/// Plays a file again and again.
+pub struct Player {
+    samples: Vec<i16>,
+    at: usize,
+}
+
+impl Player {
+    /// Reads the file: any rate and channels, whole numbers or floats.
+    pub fn open(path: &str) -> Result<Self, DeviceFault> {
+        let unreadable = |error| DeviceFault::Unreadable {
+            path: path.to_owned(),
+            error,
+        };
+        let reader = WavReader::open(path).map_err(unreadable)?;
+        let spec = reader.spec();
+        let samples = to_mono_8k(
+            &read(reader).map_err(unreadable)?,
+            spec.channels,
+            spec.sample_rate,
+        );
+        if samples.is_empty() {
+            return Err(DeviceFault::Empty(path.to_owned()));
+        }
+        Ok(Self { samples, at: 0 })
+    }
+}
+
+impl Microphone for Player {
+    fn read(&mut self, frame: &mut Frame) -> Result<(), DeviceFault> {
+        for sample in frame {
+            *sample = self.samples[self.at];
+            self.at = (self.at + 1) % self.samples.len();
+        }
+        Ok(())
+    }
+}
+
+fn read(reader: WavReader<BufReader<File>>) -> Result<Vec<f32>, hound::Error> {
+    let WavSpec {
+        bits_per_sample,
+        sample_format,
+        ..
+    } = reader.spec();
+    match sample_format {
+        SampleFormat::Float => reader.into_samples::<f32>().take(MOST_SAMPLES).collect(),
+        SampleFormat::Int => {
+            let full_scale = 2.0_f32.powi(i32::from(bits_per_sample) - 1);
+            reader
+                .into_samples::<i32>()
+                .take(MOST_SAMPLES)
+                .map(|sample| sample.map(|sample| sample as f32 / full_scale))
+                .collect()
+        }
+    }
+}
+
+/// Writes 8 kHz mono.
+pub struct Recorder {
+    path: String,
+    writer: Option<WavWriter<BufWriter<File>>>,
+    frames: u32,
+}
+
+impl Recorder {
+    /// Writes the file anew.
+    pub fn create(path: &str) -> Result<Self, DeviceFault> {
+        let spec = WavSpec {
+            channels: 1,
+            sample_rate: 8000,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
+        let writer = WavWriter::create(path, spec).map_err(|error| unwritable(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Some(writer),
+            frames: 0,
+        })
+    }
+
+    fn append(&mut self, frame: &Frame) -> Result<(), hound::Error> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let mut samples = writer.get_i16_writer(FRAME as u32);
+        frame.iter().for_each(|sample| samples.write_sample(*sample));
+        samples.flush()?;
+        self.frames = (self.frames + 1) % FRAMES_A_FLUSH;
+        if self.frames == 0 { writer.flush() } else { Ok(()) }
+    }
+}
+
+impl Loudspeaker for Recorder {
+    fn write(&mut self, frame: &Frame) -> Result<(), DeviceFault> {
+        self.append(frame).map_err(|error| unwritable(&self.path, error))
+    }
+
+    fn finish(&mut self) -> Result<(), DeviceFault> {
+        match self.writer.take() {
+            Some(writer) => writer.finalize().map_err(|error| unwritable(&self.path, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unwritable(path: &str, error: hound::Error) -> DeviceFault {
+    DeviceFault::Unwritable {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_plays_again_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voice.wav");
+        let path = path.to_str().unwrap();
+        let spoken: Frame = std::array::from_fn(|at| at as i16 * 100);
+        let mut recorder = Recorder::create(path).unwrap();
+        recorder.write(&spoken).unwrap();
+        recorder.write(&[-5; FRAME]).unwrap();
+        recorder.finish().unwrap();
+        let mut player = Player::open(path).unwrap();
+        for expected in [spoken, [-5; FRAME], spoken, [-5; FRAME]] {
+            let mut heard = [0; FRAME];
+            player.read(&mut heard).unwrap();
+            assert_eq!(heard, expected);
+        }
+    }
+
+    #[test]
+    fn a_recording_is_whole_up_to_the_last_second_when_nobody_finishes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.wav");
+        let mut recorder = Recorder::create(path.to_str().unwrap()).unwrap();
+        (0..FRAMES_A_FLUSH + 10).for_each(|_| recorder.write(&[1; FRAME]).unwrap());
+        let samples = WavReader::open(&path).unwrap().len();
+        std::mem::forget(recorder);
+        assert_eq!(samples, FRAMES_A_FLUSH * FRAME as u32);
+    }
+
+    #[test]
+    fn every_format_plays_at_its_level() {
+        let folder = tempfile::tempdir().unwrap();
+        for (bits_per_sample, sample_format) in [
+            (8, SampleFormat::Int),
+            (16, SampleFormat::Int),
+            (24, SampleFormat::Int),
+            (32, SampleFormat::Float),
+        ] {
+            let path = folder.path().join(format!("{bits_per_sample}.wav"));
+            let spec = WavSpec {
+                channels: 2,
+                sample_rate: 48_000,
+                bits_per_sample,
+                sample_format,
+            };
+            let mut writer = WavWriter::create(&path, spec).unwrap();
+            for _ in 0..2 * 960 {
+                match sample_format {
+                    SampleFormat::Float => writer.write_sample(0.5_f32).unwrap(),
+                    SampleFormat::Int => writer.write_sample(1_i32 << (bits_per_sample - 2)).unwrap(),
+                }
+            }
+            writer.finalize().unwrap();
+            let mut frame = [0; FRAME];
+            Player::open(path.to_str().unwrap())
+                .unwrap()
+                .read(&mut frame)
+                .unwrap();
+            assert_eq!(frame, [16_384; FRAME], "{bits_per_sample} bits");
+        }
+    }
+
+    #[test]
+    fn files_that_are_no_audio_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("broken.wav");
+        std::fs::write(&path, b"RIFF\xff\xff\xff\xffWAVEfmt ").unwrap();
+        for path in [path.to_str().unwrap(), "/nonexistent.wav"] {
+            let fault = Player::open(path).err().unwrap();
+            assert!(fault.to_string().contains(path), "{fault}");
+        }
+        let path = folder.path().join("empty.wav");
+        Recorder::create(path.to_str().unwrap())
+            .unwrap()
+            .finish()
+            .unwrap();
+        let fault = Player::open(path.to_str().unwrap()).err().unwrap();
+        assert!(matches!(fault, DeviceFault::Empty(_)), "{fault}");
+    }
+}

@@ -1,0 +1,259 @@
+//! What arrives: only what was agreed, only from where it may come, in the order it was sent.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rtp_types::RtpPacket;
+
+use super::codec;
+use super::jitter::Playout;
+use super::plan::Plan;
+use super::quality::{Arrival, Quality};
+
+/// How long the address of the SDP may be silent before another may take its place.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Whose packets are taken.
+///
+/// ```text
+/// Announced ─packet from the SDP's address─> Locked
+///     └─none for 1 s, then one from elsewhere─> Locked
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The address of the SDP has been silent since.
+    Announced { since: Duration },
+    /// This one, and no other until the next plan.
+    Locked(SocketAddr),
+}
+
+/// Takes packets and gives samples.
+pub struct Receiver {
+    origin: Origin,
+    quality: Quality,
+    playout: Playout,
+    last_heard: Duration,
+    samples: Vec<i16>,
+}
+
+impl Receiver {
+    /// A receiver that has heard nothing by `now`.
+    pub fn new(now: Duration) -> Self {
+        Self {
+            origin: Origin::Announced { since: now },
+            quality: Quality::default(),
+            playout: Playout::default(),
+            last_heard: now,
+            samples: Vec::new(),
+        }
+    }
+
+    /// Takes a datagram. Whether it was audio that counts.
+    pub fn receive(&mut self, now: Duration, plan: &Plan, from: SocketAddr, datagram: &[u8]) -> bool {
+        let packet = match RtpPacket::parse(datagram) {
+            Ok(packet) => packet,
+            Err(error) => {
+                tracing::trace!(%from, "no RTP: {error}");
+                return false;
+            }
+        };
+        if packet.payload_type() != plan.receive_payload_type || !self.may_come_from(now, plan, from) {
+            return false;
+        }
+        match self
+            .quality
+            .judge(now, packet.ssrc(), packet.sequence_number(), packet.timestamp())
+        {
+            Arrival::First => self.playout.restart(),
+            Arrival::Next => {}
+            Arrival::Duplicate | Arrival::Doubtful => return false,
+        }
+        self.last_heard = now;
+        // On hold it is counted, so that it does not look lost afterwards, and not heard.
+        if plan.direction.receives() {
+            self.samples.clear();
+            codec::decode(plan.codec, packet.payload(), &mut self.samples);
+            self.playout.put(packet.timestamp(), &self.samples);
+        }
+        true
+    }
+
+    /// Fills `out` with what the far end said.
+    pub fn play(&mut self, out: &mut [i16]) {
+        self.playout.take(out);
+    }
+
+    /// The far end has another address: it gets the same chance as the first.
+    pub fn expect_from_elsewhere(&mut self, now: Duration) {
+        self.enter(Origin::Announced { since: now });
+    }
+
+    /// The far end should send from here on: its silence is counted anew.
+    pub fn expect_from_now(&mut self, now: Duration) {
+        self.last_heard = now;
+    }
+
+    /// How long nothing has come.
+    pub fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.last_heard)
+    }
+
+    /// What was received, lost, and how evenly.
+    pub fn quality(&self) -> &Quality {
+        &self.quality
+    }
+
+    fn may_come_from(&mut self, now: Duration, plan: &Plan, from: SocketAddr) -> bool {
+        match self.origin {
+            Origin::Locked(origin) => is_same(origin, from),
+            Origin::Announced { since } => {
+                let allowed = is_same(plan.remote, from) || now.saturating_sub(since) >= GRACE;
+                if allowed {
+                    self.enter(Origin::Locked(from));
+                }
+                allowed
+            }
+        }
+    }
+
+    fn enter(&mut self, origin: Origin) {
+        tracing::debug!("audio from {:?} -> {origin:?}", self.origin);
+        self.origin = origin;
+    }
+}
+
+/// Address and port; the flow label and scope of IPv6 are the system's own affair.
+fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
+    one.ip().to_canonical() == other.ip().to_canonical() && one.port() == other.port()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance::Chance;
+    use crate::media::FRAME;
+    use crate::media::plan::Direction;
+    use crate::media::plan::tests::plan;
+    use rtp_types::RtpPacketBuilder;
+
+    #[test]
+    fn the_address_of_the_sdp_is_heard_at_once_and_no_other_for_a_second() {
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let plan = plan();
+        assert!(!receiver.receive(millis(999), &plan, stranger(), &packet(0, 1)));
+        assert!(receiver.receive(millis(999), &plan, plan.remote, &packet(0, 1)));
+        assert!(!receiver.receive(millis(5000), &plan, stranger(), &packet(0, 2)));
+    }
+
+    #[test]
+    fn one_other_source_takes_the_place_of_a_silent_one_for_good() {
+        let mut receiver = Receiver::new(millis(100));
+        let plan = plan();
+        assert!(!receiver.receive(millis(1099), &plan, stranger(), &packet(0, 1)));
+        assert!(
+            !receiver.receive(millis(1100), &plan, stranger(), &packet(96, 1)),
+            "not what was agreed"
+        );
+        assert!(receiver.receive(millis(1100), &plan, stranger(), &packet(0, 1)));
+        assert!(!receiver.receive(millis(9000), &plan, plan.remote, &packet(0, 2)));
+        assert!(receiver.receive(millis(9000), &plan, stranger(), &packet(0, 2)));
+    }
+
+    #[test]
+    fn a_new_address_in_the_plan_opens_the_lock() {
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let before = plan();
+        assert!(receiver.receive(millis(20), &before, before.remote, &packet(0, 1)));
+        let after = Plan {
+            remote: stranger(),
+            ..plan()
+        };
+        receiver.expect_from_elsewhere(millis(40));
+        assert!(!receiver.receive(millis(60), &after, before.remote, &packet(0, 2)));
+        assert!(receiver.receive(millis(60), &after, stranger(), &packet(0, 2)));
+    }
+
+    #[test]
+    fn duplicates_are_heard_once() {
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let plan = plan();
+        assert!(receiver.receive(millis(0), &plan, plan.remote, &packet(0, 1)));
+        assert!(!receiver.receive(millis(1), &plan, plan.remote, &packet(0, 1)));
+        assert_eq!(receiver.quality().received(), 1);
+        assert_eq!(receiver.silent_for(millis(30)), millis(30));
+    }
+
+    #[test]
+    fn what_comes_on_hold_is_counted_and_not_heard() {
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let on_hold = Plan {
+            direction: Direction::SendOnly,
+            ..plan()
+        };
+        for (sequence, plan, expected) in [(1, &on_hold, 0), (9, &plan(), 716)] {
+            assert!(receiver.receive(millis(0), plan, plan.remote, &packet(0, sequence)));
+            let mut heard = [0; 4 * FRAME];
+            receiver.play(&mut heard);
+            assert_eq!(heard[3 * FRAME].abs(), expected);
+        }
+        assert_eq!(receiver.quality().received(), 2);
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        const ROUNDS: u64 = 120_000;
+        let mut chance = Chance::from_seed([11; 32]);
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let plan = plan();
+        let mut taken = 0;
+        for round in 0..ROUNDS {
+            let mut bytes = packet(0, round as u16);
+            mutate(&mut bytes, &mut chance);
+            taken += u64::from(receiver.receive(millis(round * 20), &plan, plan.remote, &bytes));
+            let mut out = [0; FRAME];
+            receiver.play(&mut out);
+        }
+        assert!(
+            (ROUNDS / 10..ROUNDS).contains(&taken),
+            "mutations are neither harmless nor hopeless: {taken}"
+        );
+        assert_eq!(receiver.quality().received(), taken);
+        assert!((0.0..=100.0).contains(&receiver.quality().loss_percent()));
+    }
+
+    fn mutate(bytes: &mut Vec<u8>, chance: &mut Chance) {
+        for _ in 0..=chance.below(3) {
+            let at = chance.below(bytes.len() as u64 + 1) as usize;
+            let header = chance.below(bytes.len().min(16) as u64) as usize;
+            match chance.below(6) {
+                0 => bytes.truncate(at),
+                1 => bytes.extend(std::iter::repeat_n(
+                    chance.u32() as u8,
+                    chance.below(2000) as usize,
+                )),
+                2 | 3 if !bytes.is_empty() => bytes[header] ^= 1 << chance.below(8),
+                4 if !bytes.is_empty() => bytes[header] = chance.u32() as u8,
+                _ => bytes.insert(at, chance.u32() as u8),
+            }
+        }
+    }
+
+    fn packet(payload_type: u8, sequence: u16) -> Vec<u8> {
+        RtpPacketBuilder::<&[u8], &[u8]>::new()
+            .payload_type(payload_type)
+            .sequence_number(sequence)
+            .timestamp(u32::from(sequence) * 160)
+            .ssrc(99)
+            .payload(&[0x55; FRAME])
+            .write_vec()
+            .unwrap()
+    }
+
+    fn stranger() -> SocketAddr {
+        "192.0.2.66:4000".parse().unwrap()
+    }
+
+    fn millis(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+}

@@ -1,0 +1,408 @@
+//! The audio of one call: sender, receiver, digits and figures as one machine, driven by a beat of 20 ms.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::digits::Digits;
+use super::plan::Plan;
+use super::quality::Level;
+use super::receiver::Receiver;
+use super::sender::Sender;
+use super::{Event, FRAME, Figures};
+use crate::call::DigitScript;
+use crate::chance::Chance;
+
+/// How often the figures are told.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
+
+/// One call's audio. `now` is counted from any fixed moment, the same for all inputs.
+pub struct Stream {
+    plan: Plan,
+    sender: Sender,
+    receiver: Receiver,
+    digits: Digits,
+    near: Level,
+    far: Level,
+    far_heard: bool,
+    figures_due: Duration,
+    outputs: VecDeque<Event>,
+}
+
+impl Stream {
+    /// A stream as agreed.
+    pub fn new(now: Duration, plan: Plan, chance: &mut Chance) -> Self {
+        Self {
+            plan,
+            sender: Sender::new(chance),
+            receiver: Receiver::new(now),
+            digits: Digits::default(),
+            near: Level::default(),
+            far: Level::default(),
+            far_heard: false,
+            figures_due: now + FIGURES_EVERY,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Goes on with a changed plan: hold, another codec, another address.
+    pub fn apply(&mut self, now: Duration, plan: Plan) {
+        if plan.remote != self.plan.remote {
+            self.receiver.expect_from_elsewhere(now);
+        }
+        if plan.direction.receives() && !self.plan.direction.receives() {
+            self.receiver.expect_from_now(now);
+        }
+        if (plan.codec, plan.packet_time) != (self.plan.codec, self.plan.packet_time) {
+            self.sender.skip(0);
+        }
+        tracing::debug!(
+            codec = plan.codec.name(),
+            remote = %plan.remote,
+            "audio {:?} -> {:?}",
+            self.plan.direction,
+            plan.direction
+        );
+        self.plan = plan;
+    }
+
+    /// Sends digits after those that wait; [`Event::DigitsSent`] or [`Event::DigitsFailed`] follows.
+    pub fn send_digits(&mut self, script: DigitScript) {
+        if let Err(refused) = self.digits.add(script) {
+            self.outputs.push_back(Event::DigitsFailed {
+                why: refused.to_string(),
+            });
+        }
+    }
+
+    /// How many rows of digits have not been told as sent.
+    pub fn digits_waiting(&self) -> usize {
+        self.digits.unfinished()
+    }
+
+    /// Takes a datagram.
+    pub fn received(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) {
+        let is_audio = self.receiver.receive(now, &self.plan, from, datagram);
+        if is_audio && !self.far_heard {
+            self.far_heard = true;
+            self.outputs.push_back(Event::FarAudio);
+        }
+    }
+
+    /// Takes 20 ms of the microphone; the packet to send to [`Stream::remote`], if one is due.
+    pub fn tick(&mut self, now: Duration, microphone: &[i16; FRAME]) -> Option<&[u8]> {
+        if now >= self.figures_due {
+            self.figures_due = now + FIGURES_EVERY;
+            self.outputs.push_back(Event::Figures(self.figures(now)));
+        }
+        if !self.may_send() {
+            self.digits.let_go();
+            self.sender.skip(1);
+            self.near.hear(&[0; FRAME]);
+            return None;
+        }
+        let mut frame = *microphone;
+        let packet = self.sender.tick(&self.plan, &mut self.digits, &mut frame);
+        self.near.hear(&frame);
+        while self.digits.take_finished() {
+            self.outputs.push_back(Event::DigitsSent);
+        }
+        packet
+    }
+
+    /// Ticks that were missed: their time is over, nothing is sent for them.
+    pub fn skip_missed(&mut self, ticks: u32) {
+        if ticks > 0 {
+            self.sender.skip(ticks);
+        }
+    }
+
+    /// The packet of the last tick could not be sent.
+    pub fn not_sent(&mut self) {
+        self.sender.take_back();
+    }
+
+    /// Fills `out` with what the far end says.
+    pub fn play(&mut self, out: &mut [i16]) {
+        self.receiver.play(out);
+        self.far.hear(out);
+    }
+
+    /// Where packets go.
+    pub fn remote(&self) -> SocketAddr {
+        self.plan.remote
+    }
+
+    /// The plan that is in force.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The figures so far.
+    pub fn figures(&self, now: Duration) -> Figures {
+        let quality = self.receiver.quality();
+        Figures {
+            received: quality.received(),
+            sent: self.sender.sent(),
+            loss_percent: quality.loss_percent(),
+            jitter_ms: quality.jitter_ms(),
+            silent_for: self.receiver.silent_for(now),
+            far_level_dbfs: self.far.dbfs(),
+            near_level_dbfs: self.near.dbfs(),
+        }
+    }
+
+    /// The next thing to tell. Drain it until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Event> {
+        self.outputs.pop_front()
+    }
+
+    fn may_send(&self) -> bool {
+        self.plan.direction.sends() && is_somebody(self.plan.remote) && self.plan.remote != self.plan.local
+    }
+}
+
+/// Hold in the old way is 0.0.0.0 (RFC 3264 8.4), and a room's voice belongs to one listener, whatever SDP says.
+fn is_somebody(address: SocketAddr) -> bool {
+    let one_host = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    one_host && address.port() != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::plan::tests::plan;
+    use crate::media::{CodecName, Direction, TICK};
+
+    #[test]
+    fn two_streams_hear_each_other() {
+        let mut pair = Pair::new();
+        pair.run(100);
+        let (one, other) = (pair.one.figures(pair.now), pair.other.figures(pair.now));
+        assert_eq!((one.sent, one.received), (100, 100));
+        assert_eq!((other.loss_percent, other.jitter_ms), (0.0, 0.0));
+        assert!((one.far_level_dbfs - one.near_level_dbfs).abs() < 1.0, "{one:?}");
+        assert_eq!(
+            pair.told
+                .iter()
+                .filter(|event| **event == Event::FarAudio)
+                .count(),
+            1
+        );
+        let figures = |event: &&Event| matches!(event, Event::Figures(_));
+        assert_eq!(
+            pair.told.iter().filter(figures).count(),
+            1,
+            "one a second, the second one is due at tick 100"
+        );
+    }
+
+    #[test]
+    fn on_hold_nothing_leaves_and_afterwards_silence_is_counted_anew() {
+        let mut pair = Pair::new();
+        pair.run(10);
+        for direction in [Direction::Inactive, Direction::ReceiveOnly] {
+            let sent = pair.one.figures(pair.now).sent;
+            pair.one.apply(
+                pair.now,
+                Plan {
+                    direction,
+                    ..pair.one.plan().clone()
+                },
+            );
+            pair.run(10);
+            assert_eq!(pair.one.figures(pair.now).sent, sent, "{direction:?}");
+        }
+        pair.other.apply(
+            pair.now,
+            Plan {
+                direction: Direction::SendOnly,
+                ..pair.other.plan().clone()
+            },
+        );
+        pair.run(500);
+        assert!(pair.other.figures(pair.now).silent_for > Duration::from_secs(9));
+        pair.other.apply(
+            pair.now,
+            Plan {
+                direction: Direction::SendReceive,
+                ..pair.other.plan().clone()
+            },
+        );
+        assert_eq!(pair.other.figures(pair.now).silent_for, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_codec_changes_in_mid_call() {
+        let mut pair = Pair::new();
+        pair.run(10);
+        for stream in [&mut pair.one, &mut pair.other] {
+            let alaw = Plan {
+                codec: CodecName::Pcma,
+                send_payload_type: 8,
+                receive_payload_type: 8,
+                ..stream.plan().clone()
+            };
+            stream.apply(pair.now, alaw);
+        }
+        pair.run(90);
+        let figures = pair.other.figures(pair.now);
+        assert_eq!((figures.received, figures.loss_percent), (100, 0.0));
+        assert!(
+            (figures.far_level_dbfs - figures.near_level_dbfs).abs() < 1.0,
+            "{figures:?}"
+        );
+    }
+
+    #[test]
+    fn the_voice_goes_to_one_host_only() {
+        for remote in [
+            "0.0.0.0:4000",
+            "224.0.0.1:4000",
+            "255.255.255.255:4000",
+            "192.0.2.2:0",
+            "[::]:1",
+            "[ff02::1]:1",
+            "192.0.2.1:16384",
+        ] {
+            let plan = Plan {
+                remote: remote.parse().unwrap(),
+                ..plan()
+            };
+            let mut stream = Stream::new(Duration::ZERO, plan, &mut Chance::from_seed([3; 32]));
+            assert_eq!(stream.tick(Duration::ZERO, &[1; FRAME]), None, "{remote}");
+        }
+    }
+
+    #[test]
+    fn digits_are_told_when_they_have_left_and_wait_while_on_hold() {
+        let mut pair = Pair::new();
+        pair.one.send_digits(DigitScript::read("12").unwrap());
+        pair.run(5);
+        pair.one.apply(
+            pair.now,
+            Plan {
+                direction: Direction::Inactive,
+                ..pair.one.plan().clone()
+            },
+        );
+        pair.run(100);
+        assert!(!pair.told.contains(&Event::DigitsSent));
+        pair.one.apply(
+            pair.now,
+            Plan {
+                direction: Direction::SendReceive,
+                ..pair.one.plan().clone()
+            },
+        );
+        pair.run(11);
+        assert_eq!(
+            pair.told
+                .iter()
+                .filter(|event| **event == Event::DigitsSent)
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn too_many_digits_are_refused_aloud() {
+        let mut stream = Stream::new(Duration::ZERO, plan(), &mut Chance::from_seed([3; 32]));
+        for _ in 0..100 {
+            stream.send_digits(DigitScript::read("1").unwrap());
+        }
+        let refused = std::iter::from_fn(|| stream.poll_output())
+            .filter(|event| matches!(event, Event::DigitsFailed { .. }))
+            .count();
+        assert_eq!(refused, 84);
+    }
+
+    #[test]
+    fn loss_and_reordering_on_the_way_are_counted_and_hidden() {
+        let mut pair = Pair::new();
+        pair.lose_every = 20;
+        pair.swap_every = 7;
+        pair.run(2000);
+        let figures = pair.other.figures(pair.now);
+        assert!((figures.loss_percent - 5.0).abs() < 0.2, "{figures:?}");
+        assert!(
+            pair.quietest_heard > 100,
+            "gaps are hidden: {}",
+            pair.quietest_heard
+        );
+    }
+
+    /// Two streams and the way between them, in virtual time.
+    struct Pair {
+        now: Duration,
+        one: Stream,
+        other: Stream,
+        told: Vec<Event>,
+        lose_every: u64,
+        swap_every: u64,
+        ticks: u64,
+        held_back: Option<Vec<u8>>,
+        quietest_heard: i16,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let mut chance = Chance::from_seed([9; 32]);
+            let there = Plan {
+                local: plan().remote,
+                remote: plan().local,
+                ..plan()
+            };
+            Self {
+                now: Duration::ZERO,
+                one: Stream::new(Duration::ZERO, plan(), &mut chance),
+                other: Stream::new(Duration::ZERO, there, &mut chance),
+                told: Vec::new(),
+                lose_every: u64::MAX,
+                swap_every: u64::MAX,
+                ticks: 0,
+                held_back: None,
+                quietest_heard: i16::MAX,
+            }
+        }
+
+        fn run(&mut self, ticks: u64) {
+            for _ in 0..ticks {
+                self.ticks += 1;
+                self.one_to_other();
+                if let Some(packet) = self.other.tick(self.now, &[2000; FRAME]) {
+                    self.one.received(self.now, plan().remote, packet);
+                }
+                let mut heard = [0; FRAME];
+                self.one.play(&mut heard);
+                self.other.play(&mut heard);
+                if self.ticks > 10 {
+                    self.quietest_heard = heard.into_iter().chain([self.quietest_heard]).min().unwrap_or(0);
+                }
+                self.now += TICK;
+                self.told.extend(std::iter::from_fn(|| self.one.poll_output()));
+            }
+        }
+
+        fn one_to_other(&mut self) {
+            let Some(packet) = self.one.tick(self.now, &[2000; FRAME]) else {
+                return;
+            };
+            let packet = packet.to_vec();
+            if self.ticks.is_multiple_of(self.lose_every) {
+                return;
+            }
+            if self.ticks.is_multiple_of(self.swap_every) && self.held_back.is_none() {
+                self.held_back = Some(packet);
+                return;
+            }
+            self.other.received(self.now, plan().local, &packet);
+            if let Some(late) = self.held_back.take() {
+                self.other.received(self.now, plan().local, &late);
+            }
+        }
+    }
+}
