@@ -1,5 +1,7 @@
 //! `Alexa.MeetingClientController.JoinMeeting`.
 
+use std::fmt;
+
 use super::directive::{Directive, Row};
 use super::field::{FieldFault, Fields};
 use crate::secret::Secret;
@@ -11,8 +13,9 @@ pub const ROW: Row = Row {
     read,
 };
 
-/// The meeting of a `JoinMeeting`. Absent, null and `""` are `None` for `id` and `pin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The meeting of a `JoinMeeting`. Absent, null and `""` are `None` for `id` and `pin`. `Debug` shows neither of
+/// them, nor the endpoint: a dial string may hold the PIN.
+#[derive(Clone, PartialEq, Eq)]
 pub struct JoinMeeting {
     /// `meeting.endpoint`: host, URI or number.
     pub endpoint: String,
@@ -24,6 +27,16 @@ pub struct JoinMeeting {
     pub id: Option<String>,
     /// `meeting.pin`.
     pub pin: Option<Secret>,
+}
+
+impl fmt::Debug for JoinMeeting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("JoinMeeting")
+            .field("protocol", &self.protocol)
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
 }
 
 fn read(payload: &Fields<'_>) -> Result<Directive, FieldFault> {
