@@ -46,7 +46,7 @@ mod tests {
     fn each_row_is_found_by_its_own_name_only() {
         for row in DIRECTIVES {
             let found = find(row.namespace, row.name).unwrap();
-            assert!(std::ptr::eq(found.name, row.name));
+            assert_eq!((found.namespace, found.name), (row.namespace, row.name));
             assert!(find(row.namespace, "Nothing").is_none());
             assert!(find("Alexa.Nothing", row.name).is_none());
             let twins = DIRECTIVES

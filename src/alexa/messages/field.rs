@@ -7,7 +7,8 @@ use thiserror::Error;
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     path: String,
-    object: &'a Map<String, Value>,
+    /// `None` is an empty one.
+    object: Option<&'a Map<String, Value>>,
 }
 
 /// What is wrong with a field.
@@ -44,7 +45,7 @@ impl<'a> Fields<'a> {
     pub fn at_top(object: &'a Map<String, Value>) -> Self {
         Self {
             path: String::new(),
-            object,
+            object: Some(object),
         }
     }
 
@@ -60,7 +61,7 @@ impl<'a> Fields<'a> {
 
     /// The text of a field, which may be empty; absent and null are none.
     pub fn any_text(&self, name: &str) -> Result<Option<&'a str>, FieldFault> {
-        match self.object.get(name) {
+        match self.value(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(self.mistyped(name, "a string", other)),
@@ -69,7 +70,7 @@ impl<'a> Fields<'a> {
 
     /// A whole number that is not negative and fits 32 bits; absent and null are none.
     pub fn optional_number(&self, name: &str) -> Result<Option<u32>, FieldFault> {
-        match self.object.get(name) {
+        match self.value(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Number(number)) => number
                 .as_u64()
@@ -87,14 +88,22 @@ impl<'a> Fields<'a> {
 
     /// The fields of an object that may be absent or null.
     pub fn optional_object(&self, name: &str) -> Result<Option<Fields<'a>>, FieldFault> {
-        match self.object.get(name) {
+        match self.value(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(object)) => Ok(Some(Fields {
                 path: self.path_to(name),
-                object,
+                object: Some(object),
             })),
             Some(other) => Err(self.mistyped(name, "an object", other)),
         }
+    }
+
+    /// The fields of an object for which absent, null and `{}` mean the same.
+    pub fn object_or_empty(&self, name: &str) -> Result<Fields<'a>, FieldFault> {
+        Ok(self.optional_object(name)?.unwrap_or(Fields {
+            path: self.path_to(name),
+            object: None,
+        }))
     }
 
     /// The value of an enumeration that must be there, as `read` understands it.
@@ -116,6 +125,10 @@ impl<'a> Fields<'a> {
             path: self.path_to(name),
             value: shown(value),
         }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.object?.get(name)
     }
 
     fn mistyped(&self, name: &str, wanted: &'static str, found: &Value) -> FieldFault {

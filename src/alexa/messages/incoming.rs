@@ -167,10 +167,7 @@ fn understand(directive: &Map<String, Value>) -> Result<Received, DirectiveFault
         name: shown(name),
     })?;
     let endpoint_id = fields.object("endpoint")?.text("endpointId")?;
-    let nothing = Map::new();
-    let payload = fields
-        .optional_object("payload")?
-        .unwrap_or_else(|| Fields::at_top(&nothing));
+    let payload = fields.object_or_empty("payload")?;
     let payload_text = directive.get("payload").map(Value::to_string).unwrap_or_default();
     Ok(Received {
         message_id: message_id.to_owned(),

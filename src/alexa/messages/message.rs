@@ -104,9 +104,6 @@ fn understand(frame: &Fields<'_>) -> Result<Incoming, UnusableMessage> {
             topic: shown(topic),
             action: shown(action),
         })?;
-    let nothing = serde_json::Map::new();
-    let payload = frame
-        .optional_object("payload")?
-        .unwrap_or_else(|| Fields::at_top(&nothing));
+    let payload = frame.object_or_empty("payload")?;
     Ok(Incoming::Message((row.read)(&payload)?))
 }

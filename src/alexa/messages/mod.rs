@@ -22,3 +22,6 @@ pub mod report;
 pub mod stop_foreground;
 
 mod unreadable;
+
+#[cfg(test)]
+mod tests;
