@@ -1,8 +1,753 @@
 //! Stories of the whole bridge, in virtual time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
 use super::*;
+use crate::alexa::messages::connection_status::{Reason, Status};
+use crate::alexa::messages::report::{CallFailedCode, CallState, CallStateName};
+use crate::call::CallId;
+use crate::network::ConnectFault;
+use crate::time::Moment;
+use link::LinkFault;
+
+const JOIN: &str = include_str!("../../tests/data/directives/join_meeting.json");
+const END: &str = include_str!("../../tests/data/directives/end_meeting.json");
+const STOP: &str = include_str!("../../tests/data/directives/stop_foreground_activity.json");
+const BRIDGE: LinkId = LinkId::Bridge(1);
+
+#[test]
+fn the_first_words_are_where_the_device_stands() {
+    let mut world = World::started();
+    assert_eq!(
+        world.link(BRIDGE, LinkEvent::Opened),
+        [
+            "bridge1 ConnectionStatusChanged CONNECTED/SUCCESS",
+            "bridge1 AuthStateChanged REFRESHED/NO_ERROR",
+            "bridge1 DialogStateChanged 2 IDLE",
+            "bridge1 CallStateChanged IDLE  ",
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_said_while_offline_and_the_snapshot_tells_the_present() {
+    let mut world = World::opened();
+    assert_eq!(world.lose(BRIDGE, ended()), [""; 0]);
+    for state in [
+        CallStateName::Dialing,
+        CallStateName::OutboundRinging,
+        CallStateName::Active,
+    ] {
+        assert_eq!(world.input(Input::Report(call(1, state))), [""; 0]);
+    }
+    assert_eq!(world.input(Input::Report(failed(2))), [""; 0]);
+    world.until_reopened(2);
+    assert_eq!(
+        world.last.last().unwrap(),
+        "bridge2 CallStateChanged ACTIVE call-1 1.***@x"
+    );
+    assert_eq!(world.last.len(), 4, "what changed meanwhile is not replayed");
+}
+
+#[test]
+fn each_change_of_a_call_is_told_once_and_in_order() {
+    let mut world = World::opened();
+    let mut told = Vec::new();
+    for report in [
+        call(1, CallStateName::Dialing),
+        call(1, CallStateName::Dialing),
+        call(1, CallStateName::Active),
+        failed(1),
+        call(1, CallStateName::Idle),
+        call(1, CallStateName::Idle),
+    ] {
+        told.extend(world.input(Input::Report(report)));
+    }
+    assert_eq!(
+        told,
+        [
+            "bridge1 CallStateChanged DIALING call-1 1.***@x",
+            "bridge1 CallStateChanged ACTIVE call-1 1.***@x",
+            "bridge1 CallFailed call-1 OTHER",
+            "bridge1 CallStateChanged IDLE call-1 1.***@x",
+        ]
+    );
+    world.lose(BRIDGE, ended());
+    world.until_reopened(2);
+    assert_eq!(
+        world.last.last().unwrap(),
+        "bridge2 CallStateChanged IDLE  ",
+        "a call that is over is none"
+    );
+}
+
+#[test]
+fn a_directive_makes_alexa_think_until_its_event() {
+    let mut world = World::opened();
+    assert_eq!(
+        world.frame(BRIDGE, JOIN),
+        ["bridge1 DialogStateChanged 2 THINKING", "directive 1 join"]
+    );
+    assert_eq!(
+        world.done(1),
+        ["bridge1 Response", "bridge1 DialogStateChanged 2 IDLE"]
+    );
+    assert_eq!(world.done(1), [""; 0], "a second outcome says nothing");
+}
+
+#[test]
+fn alexa_thinks_until_the_last_of_several_directives_is_answered() {
+    let mut world = World::opened();
+    world.frame(BRIDGE, JOIN);
+    assert_eq!(world.frame(BRIDGE, END), ["directive 2 end"]);
+    assert_eq!(world.done(2), ["bridge1 Response"]);
+    let refused = Outcome::Refused(Refusal::new(ErrorType::NotInOperation, "ended here"));
+    let outputs = world.input(Input::Outcome {
+        ask: AskId(1),
+        outcome: refused,
+    });
+    let expected = [
+        "bridge1 ErrorResponse NOT_IN_OPERATION",
+        "bridge1 DialogStateChanged 2 IDLE",
+    ];
+    assert_eq!(outputs, expected);
+}
+
+#[test]
+fn commands_are_answered_and_leave_the_dialog_alone() {
+    let mut world = World::opened();
+    let link = LinkId::Control(7);
+    let directive = Directive::EndMeeting;
+    assert_eq!(world.input(Input::Ask { link, directive }), ["directive 1 end"]);
+    assert_eq!(world.done(1), ["answered control7 Done"]);
+    let directive = Directive::EndMeeting;
+    world.input(Input::Ask { link, directive });
+    world.link(link, LinkEvent::Lost(ended()));
+    assert_eq!(world.done(2), [""; 0]);
+}
+
+#[test]
+fn another_endpoint_is_not_here() {
+    let mut world = World::opened();
+    let text = JOIN.replace("room-15-104", "room-1");
+    assert_eq!(
+        world.frame(BRIDGE, &text),
+        ["bridge1 ErrorResponse NO_SUCH_ENDPOINT"]
+    );
+    assert_eq!(world.event()["endpoint"]["endpointId"], "room-15-104");
+}
+
+#[test]
+fn an_invalid_directive_is_answered_with_the_name_of_the_field() {
+    let mut world = World::opened();
+    let text = JOIN.replace("\"zoomcrc.com\"", "42");
+    assert_eq!(
+        world.frame(BRIDGE, &text),
+        ["bridge1 ErrorResponse INVALID_DIRECTIVE"]
+    );
+    let message = world.event()["payload"]["message"].clone();
+    assert_eq!(
+        message,
+        "payload.meeting.endpoint must be a string and is a number"
+    );
+    assert_eq!(
+        world.frame(BRIDGE, r#"{"directive": {}}"#),
+        ["bridge1 ErrorResponse INVALID_DIRECTIVE"]
+    );
+}
+
+#[test]
+fn frames_of_every_wrong_shape_are_dropped_and_counted_and_the_bridge_stays() {
+    let mut world = World::opened();
+    let wrong = [
+        "",
+        "x",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        r#"{"directive": 1}"#,
+        r#"{"header": 1}"#,
+    ];
+    for text in wrong {
+        assert_eq!(world.frame(BRIDGE, text), [""; 0], "{text}");
+    }
+    assert_eq!(world.bridge.dropped_frames(), wrong.len() as u64);
+    for text in [
+        r#"{"header": {}}"#.to_owned(),
+        STOP.replace("Publish", "Reply"),
+        STOP.replace("Stop", "Go"),
+    ] {
+        assert_eq!(world.frame(BRIDGE, &text), [""; 0], "{text}");
+    }
+    assert_eq!(world.bridge.connection().current().status, Status::Connected);
+    assert_eq!(world.frame(BRIDGE, END).last().unwrap(), "directive 1 end");
+}
+
+#[test]
+fn without_a_dialog_the_call_is_the_activity_in_the_foreground() {
+    let mut world = World::opened();
+    assert_eq!(world.frame(BRIDGE, STOP), ["stop foreground"]);
+}
+
+#[test]
+fn an_event_is_sent_after_the_snapshot_of_the_next_connection() {
+    let mut world = World::opened();
+    world.frame(BRIDGE, JOIN);
+    world.lose(BRIDGE, ended());
+    assert_eq!(world.done(1), [""; 0]);
+    world.until_reopened(2);
+    let expected = [
+        "bridge2 ConnectionStatusChanged CONNECTED/SUCCESS",
+        "bridge2 AuthStateChanged REFRESHED/NO_ERROR",
+        "bridge2 DialogStateChanged 2 IDLE",
+        "bridge2 CallStateChanged IDLE  ",
+        "bridge2 Response",
+    ];
+    assert_eq!(world.last, expected);
+}
+
+#[test]
+fn an_event_for_which_nobody_waits_is_not_sent() {
+    let mut world = World::opened();
+    world.frame(BRIDGE, JOIN);
+    world.lose(BRIDGE, ended());
+    world.done(1);
+    world.pass(Duration::from_secs(8));
+    world.until_reopened(2);
+    assert_eq!(world.last.len(), 4, "{:?}", world.last);
+}
+
+#[test]
+fn a_directive_that_is_worked_on_over_a_reconnect_shows_in_the_snapshot() {
+    let mut world = World::opened();
+    world.frame(BRIDGE, JOIN);
+    world.lose(BRIDGE, ended());
+    world.until_reopened(2);
+    assert_eq!(world.last[2], "bridge2 DialogStateChanged 2 THINKING");
+    let expected = ["bridge2 Response", "bridge2 DialogStateChanged 2 IDLE"];
+    assert_eq!(world.done(1), expected);
+}
+
+#[test]
+fn a_repeat_is_answered_alike_with_its_own_token_and_a_fresh_id() {
+    let mut world = World::opened();
+    world.frame(BRIDGE, JOIN);
+    world.done(1);
+    let first = world.frames.iter().rev().find_map(event_of).unwrap();
+    let repeat = JOIN.replace("dFMb0z", "other");
+    assert_eq!(world.frame(BRIDGE, &repeat), ["bridge1 Response"]);
+    let second = world.event();
+    let token = second["header"]["correlationToken"].as_str().unwrap();
+    assert!(token.starts_with("other"), "{token}");
+    assert_ne!(second["header"]["messageId"], first["header"]["messageId"]);
+    assert_eq!(second["payload"], first["payload"]);
+}
+
+#[test]
+fn local_clients_are_told_the_same_and_answered_themselves() {
+    let mut world = World::started();
+    let panel = LinkId::Local(3);
+    assert_eq!(
+        world.link(panel, LinkEvent::Opened),
+        [
+            "local3 ConnectionStatusChanged PENDING/NONE",
+            "local3 AuthStateChanged UNINITIALIZED/NO_ERROR",
+            "local3 DialogStateChanged 2 IDLE",
+            "local3 CallStateChanged IDLE  ",
+        ]
+    );
+    let outputs = world.link(BRIDGE, LinkEvent::Opened);
+    assert_eq!(
+        outputs[..2],
+        [
+            "local3 AuthStateChanged REFRESHED/NO_ERROR",
+            "local3 ConnectionStatusChanged CONNECTED/SUCCESS"
+        ]
+    );
+    let thinking = [
+        "bridge1 DialogStateChanged 2 THINKING",
+        "local3 DialogStateChanged 2 THINKING",
+    ];
+    assert_eq!(world.frame(panel, END)[..2], thinking);
+    assert_eq!(world.done(1)[0], "local3 Response");
+    world.lose(panel, ended());
+    assert_eq!(
+        world.input(Input::Report(call(1, CallStateName::Dialing))).len(),
+        1
+    );
+}
+
+#[test]
+fn only_the_open_attempt_is_heard() {
+    let mut world = World::started();
+    assert_eq!(world.frame(BRIDGE, JOIN), [""; 0], "not open yet");
+    world.link(BRIDGE, LinkEvent::Opened);
+    world.lose(BRIDGE, ended());
+    world.until_reopened(2);
+    assert_eq!(world.frame(BRIDGE, JOIN), [""; 0], "an older attempt");
+    assert_eq!(
+        world.frame(LinkId::Control(1), JOIN),
+        [""; 0],
+        "commands speak otherwise"
+    );
+}
+
+#[test]
+fn the_stop_of_the_daemon_is_the_last_frame() {
+    let mut world = World::opened();
+    let expected = [
+        "bridge1 ConnectionStatusChanged DISCONNECTED/ACL_CLIENT_REQUEST",
+        "close bridge1 1001",
+    ];
+    assert_eq!(world.input(Input::Leave), expected);
+    assert_eq!(world.input(Input::Report(call(1, CallStateName::Idle))), [""; 0]);
+    assert_eq!(world.bridge.next_deadline(), None);
+}
+
+#[test]
+fn an_equal_reason_is_not_told_again() {
+    let mut world = World::started();
+    let panel = LinkId::Local(1);
+    world.link(panel, LinkEvent::Opened);
+    let refused = || LinkFault::Connect(ConnectFault::Refused("192.0.2.1:1".parse().unwrap()));
+    let told = "local1 ConnectionStatusChanged PENDING/CONNECTION_TIMEDOUT";
+    assert_eq!(world.lose(BRIDGE, refused()), [told]);
+    for attempt in 2..10 {
+        world.next_deadline();
+        assert_eq!(world.last, [format!("open bridge{attempt}")]);
+        assert_eq!(world.lose(LinkId::Bridge(attempt), refused()), [""; 0]);
+    }
+    world.next_deadline();
+    let other = world.lose(LinkId::Bridge(10), LinkFault::HandshakeSlow);
+    assert_eq!(other, ["local1 ConnectionStatusChanged PENDING/READ_TIMEDOUT"]);
+}
+
+#[test]
+fn a_refused_token_is_told_with_the_connection() {
+    let mut world = World::started();
+    world.link(LinkId::Local(1), LinkEvent::Opened);
+    let outputs = world.lose(
+        BRIDGE,
+        LinkFault::Http {
+            status: 401,
+            retry_after: None,
+            location: None,
+        },
+    );
+    let expected = [
+        "local1 AuthStateChanged EXPIRED/AUTHORIZATION_EXPIRED",
+        "local1 ConnectionStatusChanged PENDING/INVALID_AUTH",
+    ];
+    assert_eq!(outputs, expected);
+    let fault = world.bridge.last_fault().unwrap();
+    assert_eq!(fault.sentence, "the bridge answered HTTP 401");
+    assert_eq!(fault.at, world.now.wall);
+    world.until_reopened(2);
+    assert_eq!(world.bridge.auth().state.name(), "REFRESHED");
+}
+
+#[test]
+fn status_knows_since_when_the_connection_is_as_it_is() {
+    let mut world = World::opened();
+    let opened_at = world.now.wall;
+    world.pass(Duration::from_secs(5));
+    world.input(Input::Deadline);
+    let connection = world.bridge.connection();
+    assert_eq!(
+        (connection.current().reason, connection.since()),
+        (Reason::Success, opened_at)
+    );
+    let dialogs: Vec<Dialog> = world.bridge.dialogs().collect();
+    assert_eq!(dialogs.len(), 1);
+}
+
+#[test]
+fn pings_are_quicker_while_a_call_is_up() {
+    let mut world = World::opened();
+    world.input(Input::Report(call(1, CallStateName::Dialing)));
+    assert_eq!(world.next_deadline(), Duration::from_secs(5));
+    assert_eq!(world.last, ["ping bridge1"]);
+    world.link(BRIDGE, LinkEvent::Pong);
+    world.input(Input::Report(call(1, CallStateName::Idle)));
+    world.next_deadline();
+    world.link(BRIDGE, LinkEvent::Pong);
+    assert_eq!(world.next_deadline(), Duration::from_secs(20));
+}
+
+#[test]
+fn a_directive_that_the_room_forgets_is_answered_all_the_same() {
+    let mut world = World::opened();
+    world.frame(BRIDGE, END);
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        world.next_deadline();
+        answers.append(&mut world.last);
+        world.link(BRIDGE, LinkEvent::Pong);
+    }
+    answers.retain(|output| !output.starts_with("ping"));
+    let expected = [
+        "bridge1 ErrorResponse INTERNAL_ERROR",
+        "bridge1 DialogStateChanged 2 IDLE",
+    ];
+    assert_eq!(answers, expected);
+}
+
+/// Random frames, events, outcomes and times: nothing panics, no state waits for ever, frames go to open links only,
+/// and each directive of a connection that stays is answered exactly once.
+#[test]
+fn every_directive_is_answered_exactly_once_whatever_happens() {
+    for seed in 0..60 {
+        let mut world = World::started();
+        let mut chance = Chance::from_seed([seed; 32]);
+        let mut model = Model::default();
+        for step in 0..400 {
+            let before = world.frames.len();
+            model.step(step, &mut world, &mut chance);
+            for (link, text) in world.frames.split_off(before) {
+                model.heard(link, &text);
+            }
+            assert!(world.bridge.next_deadline().is_some(), "seed {seed}");
+        }
+        model.settle(&mut world);
+        for ((link, token), count) in &model.answers {
+            assert_eq!(*count, 1, "seed {seed}: {token} on {link:?}");
+        }
+        assert!(model.answers.len() > 20, "seed {seed}: the story was too quiet");
+        assert_eq!(world.bridge.dialogs().next().unwrap().state, DialogState::Idle);
+    }
+}
+
+/// What a far end would expect to hear.
+#[derive(Default)]
+struct Model {
+    attempt: u32,
+    is_open: bool,
+    /// By link and token: how many answers came. Directives whose link went away are not among them.
+    answers: BTreeMap<(LinkId, String), u32>,
+    working: Vec<AskId>,
+}
+
+impl Model {
+    fn step(&mut self, step: u32, world: &mut World, chance: &mut Chance) {
+        world.pass(chance.up_to(Duration::from_secs(3)));
+        let link = LinkId::Bridge(self.attempt);
+        match chance.below(12) {
+            0..4 if self.is_open => self.ask(step, link, world, chance),
+            4..7 => self.finish_one(world, chance),
+            7 => self.toggle(world, chance),
+            8 => drop(world.frame(link, &garbage(chance))),
+            9 => drop(world.input(Input::NetworkChanged)),
+            10 => drop(world.input(Input::Report(call(chance.below(3), CallStateName::Dialing)))),
+            _ => drop(world.input(Input::Deadline)),
+        }
+        self.collect(world);
+        if self.is_open {
+            let _ = world.link(LinkId::Bridge(self.attempt), LinkEvent::Pong);
+        }
+    }
+
+    fn ask(&mut self, step: u32, link: LinkId, world: &mut World, chance: &mut Chance) {
+        let token = format!("token-{step}");
+        let text = match chance.below(4) {
+            0 => END.replace("\"3\"", "3"),
+            1 => END.replace("room-15-104", "elsewhere"),
+            _ => END.replace("5f8a426e", &format!("{step:08}")),
+        };
+        let text = text.replace("dFMb0z+PgpgdDmluhJ1LddFvSqZ/jCc8ptlAKulUj90jSqg==", &token);
+        self.answers.insert((link, token), 0);
+        world.frame(link, &text);
+    }
+
+    fn finish_one(&mut self, world: &mut World, chance: &mut Chance) {
+        if self.working.is_empty() {
+            return;
+        }
+        let ask = self
+            .working
+            .swap_remove(chance.below(self.working.len() as u64) as usize);
+        world.done(ask.0);
+        if chance.below(4) == 0 {
+            world.done(ask.0);
+        }
+    }
+
+    fn toggle(&mut self, world: &mut World, chance: &mut Chance) {
+        let link = LinkId::Bridge(self.attempt);
+        match (self.is_open, chance.below(3)) {
+            (true, 0) | (false, 1) => {
+                world.lose(link, ended());
+                self.bridge_is_gone();
+            }
+            (true, _) => {}
+            // Number 0 is no attempt: what is said of it must not be heard.
+            (false, _) => {
+                world.link(link, LinkEvent::Opened);
+                self.is_open = self.attempt > 0;
+            }
+        }
+    }
+
+    fn bridge_is_gone(&mut self) {
+        self.is_open = false;
+        self.attempt = 0;
+        self.answers.retain(|_, count| *count > 0);
+    }
+
+    /// Follows what the bridge did meanwhile.
+    fn collect(&mut self, world: &mut World) {
+        for output in std::mem::take(&mut world.story) {
+            match output {
+                Output::OpenLink {
+                    link: LinkId::Bridge(attempt),
+                    ..
+                } => {
+                    assert!(!self.is_open, "one connection at most");
+                    self.attempt = attempt;
+                }
+                Output::CloseLink { .. } => self.bridge_is_gone(),
+                Output::Directive { ask, .. } => self.working.push(ask),
+                _ => {}
+            }
+        }
+    }
+
+    fn heard(&mut self, link: LinkId, text: &str) {
+        let Some(event) = event_of(&(link, text.to_owned())) else {
+            return;
+        };
+        if let Some(token) = event["header"]["correlationToken"].as_str() {
+            // What was asked on an older connection may be answered here; it is not in the model any more.
+            if let Some(count) = self.answers.get_mut(&(link, token.to_owned())) {
+                *count += 1;
+            }
+        }
+    }
+
+    fn settle(&mut self, world: &mut World) {
+        self.collect(world);
+        for ask in std::mem::take(&mut self.working) {
+            let before = world.frames.len();
+            world.done(ask.0);
+            for (link, text) in world.frames.split_off(before) {
+                self.heard(link, &text);
+            }
+        }
+    }
+}
+
+fn garbage(chance: &mut Chance) -> String {
+    let scraps = [
+        "{",
+        "}",
+        "\"directive\"",
+        "\"header\"",
+        ":",
+        "{}",
+        "[",
+        "1e999",
+        "\"\\ud800\"",
+        ",",
+        "null",
+    ];
+    (0..chance.below(8))
+        .map(|_| scraps[chance.below(scraps.len() as u64) as usize])
+        .collect()
+}
+
+/// A bridge, its clock, and what came out.
+struct World {
+    bridge: Bridge,
+    now: Now,
+    /// What the last input brought, in words.
+    last: Vec<String>,
+    /// All text frames.
+    frames: Vec<(LinkId, String)>,
+    /// All outputs.
+    story: Vec<Output>,
+}
+
+impl World {
+    fn started() -> Self {
+        let mut world = Self {
+            bridge: Bridge::new(settings(), "room-15-104".to_owned(), Chance::from_seed([5; 32])),
+            now: Now {
+                moment: Moment::since_boot(Duration::from_secs(100)),
+                wall: "2026-11-21T08:49:37Z".parse::<Timestamp>().unwrap(),
+            },
+            last: Vec::new(),
+            frames: Vec::new(),
+            story: Vec::new(),
+        };
+        assert_eq!(world.input(Input::Start), ["open bridge1"]);
+        world
+    }
+
+    fn opened() -> Self {
+        let mut world = Self::started();
+        world.link(BRIDGE, LinkEvent::Opened);
+        world
+    }
+
+    fn input(&mut self, input: Input) -> Vec<String> {
+        self.bridge.handle_input(self.now, input);
+        let mut said = Vec::new();
+        while let Some(output) = self.bridge.poll_output() {
+            said.push(in_words(&output));
+            if let Output::SendFrame {
+                link,
+                frame: Frame::Text(text),
+            } = &output
+            {
+                self.frames.push((*link, text.clone()));
+            }
+            self.story.push(output);
+        }
+        self.last = said.clone();
+        said
+    }
+
+    fn link(&mut self, link: LinkId, event: LinkEvent) -> Vec<String> {
+        self.input(Input::Link { link, event })
+    }
+
+    fn lose(&mut self, link: LinkId, fault: LinkFault) -> Vec<String> {
+        self.link(link, LinkEvent::Lost(fault))
+    }
+
+    fn frame(&mut self, link: LinkId, text: &str) -> Vec<String> {
+        let text = text.to_owned();
+        self.input(Input::Frame { link, text })
+    }
+
+    fn done(&mut self, ask: u64) -> Vec<String> {
+        self.input(Input::Outcome {
+            ask: AskId(ask),
+            outcome: Outcome::Done,
+        })
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.moment = self.now.moment + time;
+        self.now.wall += jiff::SignedDuration::try_from(time).unwrap();
+    }
+
+    fn next_deadline(&mut self) -> Duration {
+        let wait = self.bridge.next_deadline().unwrap().at - self.now.moment;
+        self.pass(wait);
+        self.input(Input::Deadline);
+        wait
+    }
+
+    /// Waits for the next try, and lets it succeed.
+    fn until_reopened(&mut self, attempt: u32) {
+        self.next_deadline();
+        assert_eq!(self.last, [format!("open bridge{attempt}")]);
+        self.link(LinkId::Bridge(attempt), LinkEvent::Opened);
+    }
+
+    /// The event that was sent last.
+    fn event(&self) -> Value {
+        self.frames.iter().rev().find_map(event_of).unwrap()
+    }
+}
+
+fn event_of((_, text): &(LinkId, String)) -> Option<Value> {
+    let message: Value = serde_json::from_str(text).unwrap();
+    message.get("event").cloned()
+}
+
+fn in_words(output: &Output) -> String {
+    match output {
+        Output::OpenLink { link, .. } => format!("open {}", name(*link)),
+        Output::SendFrame {
+            link,
+            frame: Frame::Ping,
+        } => format!("ping {}", name(*link)),
+        Output::SendFrame {
+            link,
+            frame: Frame::Text(text),
+        } => format!("{} {}", name(*link), message_in_words(text)),
+        Output::CloseLink { link, code } => format!("close {} {code}", name(*link)),
+        Output::Directive { ask, directive } => match directive {
+            Directive::JoinMeeting(_) => format!("directive {} join", ask.0),
+            Directive::EndMeeting => format!("directive {} end", ask.0),
+        },
+        Output::StopForeground => "stop foreground".to_owned(),
+        Output::Answered { link, outcome } => format!("answered {} {outcome:?}", name(*link)),
+    }
+}
+
+fn name(link: LinkId) -> String {
+    match link {
+        LinkId::Bridge(number) => format!("bridge{number}"),
+        LinkId::Local(number) => format!("local{number}"),
+        LinkId::Control(number) => format!("control{number}"),
+    }
+}
+
+fn message_in_words(text: &str) -> String {
+    let message: Value = serde_json::from_str(text).unwrap();
+    let payload = &message["payload"];
+    let word = |name: &str| payload[name].as_str().unwrap_or("?").to_owned();
+    if let Some(event) = message.get("event") {
+        let kind = event["payload"].get("type").and_then(Value::as_str);
+        let name = event["header"]["name"].as_str().unwrap();
+        assert_eq!(
+            kind.is_none(),
+            message.get("context").is_some(),
+            "context on success only"
+        );
+        return kind.map_or(name.to_owned(), |kind| format!("{name} {kind}"));
+    }
+    let action = message["header"]["messageDescription"]["action"]
+        .as_str()
+        .unwrap();
+    let call = || {
+        word("callId")
+            .trim_start_matches("00000000-0000-0000-0000-00000000000")
+            .to_owned()
+    };
+    let call = || match call().as_str() {
+        "" => String::new(),
+        number => format!("call-{number}"),
+    };
+    let rest = match action {
+        "ConnectionStatusChanged" => format!("{}/{}", word("status"), word("reason")),
+        "AuthStateChanged" => format!("{}/{}", word("state"), word("error")),
+        "DialogStateChanged" => format!("{} {}", payload["assistantId"], word("state")),
+        "CallStateChanged" => format!("{} {} {}", word("state"), call(), word("callerId")),
+        "CallFailed" => format!("{} {}", call(), word("code")),
+        other => panic!("{other} is not ours to send"),
+    };
+    assert_eq!(message["header"]["version"], json!("4.0"));
+    format!("{action} {rest}")
+}
+
+fn call(number: u64, state: CallStateName) -> Report {
+    Report::CallState(CallState {
+        state,
+        call: Some(CallId(Uuid::from_u128(number.into()))),
+        caller_id: format!("{number}.***@x"),
+    })
+}
+
+fn failed(number: u64) -> Report {
+    Report::CallFailed {
+        call: CallId(Uuid::from_u128(number.into())),
+        code: CallFailedCode::Other,
+        message: "it broke".to_owned(),
+    }
+}
+
+fn ended() -> LinkFault {
+    LinkFault::Ended("reset".to_owned())
+}
 
 /// The defaults of the contract.
 pub(crate) fn settings() -> Settings {
