@@ -1,14 +1,4 @@
 //! The session: when to try, when to ping, when to give up. It knows nothing of what is said.
-//!
-//! ```text
-//!   New ──Start──> Disabled                     (bridge.enabled = false)
-//!    └────Start──> Connecting ──Opened──> Open
-//!                   ^   │ ^               │
-//!                   │   │ └── redirect    │ lost, or a ping unanswered
-//!               due │   │ failed          │
-//!                  Waiting <──────────────┘
-//!   any ──Leave──> Left
-//! ```
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,7 +11,11 @@ use super::redirect::{self, RedirectFault};
 use crate::alexa::messages::auth_state::{AuthError, AuthState, AuthStatus};
 use crate::alexa::messages::connection_status::{ConnectionStatus, Reason, Status};
 use crate::chance::Chance;
-use crate::time::{Deadline, Moment, Now};
+use crate::time::{Deadline, Now};
+
+use state::{Ping, State};
+
+mod state;
 
 /// What the session is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,68 +53,6 @@ pub enum Output {
     Connection(ConnectionStatus),
     /// This is true of the authorisation, without a failure.
     Auth(AuthStatus),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    New,
-    Disabled,
-    Waiting {
-        until: Deadline,
-        /// Not even a network change tries before this.
-        not_before: Moment,
-    },
-    Connecting {
-        url: String,
-        hops: u8,
-        since: Moment,
-        /// Our own limit, above all of the edge's.
-        guard: Deadline,
-        /// When to begin anew because the network changed meanwhile.
-        renewal: Option<Deadline>,
-    },
-    Open {
-        since: Moment,
-        ping: Ping,
-    },
-    Left,
-}
-
-impl State {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Disabled => "disabled",
-            Self::Waiting { .. } => "waiting",
-            Self::Connecting { .. } => "connecting",
-            Self::Open { .. } => "open",
-            Self::Left => "left",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ping {
-    /// The next one is due then.
-    Due(Deadline),
-    /// One has left and must be answered by then.
-    Unanswered(Deadline),
-}
-
-impl Ping {
-    fn deadline(self) -> Deadline {
-        match self {
-            Self::Due(deadline) | Self::Unanswered(deadline) => deadline,
-        }
-    }
-
-    fn at_latest(self, limit: Deadline) -> Self {
-        let sooner = |deadline: Deadline| if limit.at < deadline.at { limit } else { deadline };
-        match self {
-            Self::Due(deadline) => Self::Due(sooner(deadline)),
-            Self::Unanswered(deadline) => Self::Unanswered(sooner(deadline)),
-        }
-    }
 }
 
 /// While a call is up, pings and their answers may take this long at most.

@@ -477,7 +477,7 @@ fn each_row_of_incoming_messages_is_there_once() {
 
 #[test]
 fn messages_are_printed_as_the_fixtures_show() {
-    let call = Some(CallId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002)));
+    let call = CallId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002));
     let state = |state, call, caller_id: &str| {
         let caller_id = caller_id.to_owned();
         Message::Call(Report::CallState(CallState {
@@ -507,7 +507,11 @@ fn messages_are_printed_as_the_fixtures_show() {
         ),
         (Message::StopForegroundActivity, STOP),
         (
-            state(CallStateName::OutboundRinging, call, "123456789.***@zoomcrc.com"),
+            state(
+                CallStateName::OutboundRinging,
+                Some(call),
+                "123456789.***@zoomcrc.com",
+            ),
             include_str!("../../../tests/data/events/call_state_changed.json"),
         ),
         (
@@ -516,7 +520,7 @@ fn messages_are_printed_as_the_fixtures_show() {
         ),
         (
             Message::Call(Report::CallFailed {
-                call: call.unwrap(),
+                call,
                 code: CallFailedCode::NoAnswer,
                 message: "nobody answered".to_owned(),
             }),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::bridge::tests::settings;
 use crate::network::ConnectFault;
+use crate::time::Moment;
 
 const URL: &str = "wss://bridge.example.com/rooms/one";
 
