@@ -11,6 +11,7 @@ use crate::alexa::messages::outcome::{ErrorType, Refusal};
 use crate::alexa::messages::report::CallStateName;
 use crate::network::ConnectFault;
 
+mod journal;
 mod model;
 mod world;
 
