@@ -1,41 +1,337 @@
 //! The bridge: one websocket that we open and keep. When to try, ping and give up ([`session`]), who is told what
 //! ([`publisher`]), who waits for which answer ([`askers`]).
 
-use std::time::Duration;
+use std::collections::VecDeque;
 
+use crate::alexa::client::auth::Auth;
+use crate::alexa::client::connection::Connection;
+use crate::alexa::client::dialog::Dialogs;
+use crate::alexa::messages::auth_state::AuthStatus;
+use crate::alexa::messages::connection_status::ConnectionStatus;
+use crate::alexa::messages::dialog_state::Dialog;
+use crate::alexa::messages::directive::{AskId, Directive};
+use crate::alexa::messages::message::Message;
+use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::report::Report;
+use crate::chance::Chance;
+use crate::time::{Deadline, Now};
+
+use askers::Askers;
+use failure::Failure;
+use link::{Frame, LinkEvent, LinkId, LinkRequest};
+use publisher::Publisher;
+use session::Session;
+
+pub mod askers;
+pub mod backoff;
+pub mod failure;
 pub mod link;
+pub mod publisher;
+pub mod redirect;
+pub mod session;
 
-/// The `[bridge]` section, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether to connect at all.
-    pub enabled: bool,
-    /// `wss://…`, or `ws://…` where allowed.
-    pub url: String,
-    /// Names the file with the bearer token; `None`: no token is sent.
-    pub token_file: Option<String>,
-    /// Names a PEM file with more roots.
-    pub ca_file: Option<String>,
-    /// Base64 of SHA-256 of public keys (SPKI), one of which the verified chain must contain; empty: any.
-    pub pin_sha256: Vec<String>,
-    /// Whether `ws://` may leave this machine.
-    pub allow_plaintext: bool,
-    /// From the last ping's answer to the next ping.
-    pub ping_interval: Duration,
-    /// How long a ping may stay unanswered.
-    pub ping_timeout: Duration,
-    /// For the name, and for TCP.
-    pub connect_timeout: Duration,
-    /// For TLS and HTTP.
-    pub handshake_timeout: Duration,
-    /// How long a write may be stuck.
-    pub write_timeout: Duration,
-    /// The first back-off.
-    pub reconnect_min: Duration,
-    /// The largest back-off.
-    pub reconnect_max: Duration,
-    /// Hosts that a redirect may lead to.
-    pub redirect_allow: Vec<String>,
-    /// `http://host:port` of a proxy; `None`: the usual environment.
-    pub proxy: Option<String>,
+mod conversation;
+mod journal;
+mod settings;
+
+pub use settings::Settings;
+
+/// What the bridge is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The process has started: connect.
+    Start,
+    /// Something happened on a link.
+    Link {
+        /// On which.
+        link: LinkId,
+        /// What.
+        event: LinkEvent,
+    },
+    /// A text frame came from the bridge or a local client.
+    Frame {
+        /// From whom.
+        link: LinkId,
+        /// The text.
+        text: String,
+    },
+    /// A command at the control socket asks what a directive would ask.
+    Ask {
+        /// Which command.
+        link: LinkId,
+        /// What it asks.
+        directive: Directive,
+    },
+    /// What became of a directive.
+    Outcome {
+        /// Of which.
+        ask: AskId,
+        /// What.
+        outcome: Outcome,
+    },
+    /// The room tells a change. The call state of snapshots and the pings of a call are read from it.
+    Report(Report),
+    /// Addresses or routes changed, or the machine slept.
+    NetworkChanged,
+    /// The daemon stops: say so, and close.
+    Leave,
+    /// A deadline may have come.
+    Deadline,
 }
+
+/// What the bridge wants done, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to the bridge.
+    OpenLink {
+        /// Under this number.
+        link: LinkId,
+        /// Where to.
+        request: LinkRequest,
+    },
+    /// Send a frame.
+    SendFrame {
+        /// To whom.
+        link: LinkId,
+        /// What.
+        frame: Frame,
+    },
+    /// Close a link. Nothing is heard of it afterwards.
+    CloseLink {
+        /// Which.
+        link: LinkId,
+        /// The close code.
+        code: u16,
+    },
+    /// To the room: work on this, and say what became of it by [`Input::Outcome`].
+    Directive {
+        /// Under this number.
+        ask: AskId,
+        /// What.
+        directive: Directive,
+    },
+    /// To the room: no dialog was in the foreground, so the call, or the join being placed, stops.
+    StopForeground,
+    /// To a command at the control socket: what its event would say.
+    Answered {
+        /// Which command.
+        link: LinkId,
+        /// What.
+        outcome: Outcome,
+    },
+}
+
+/// A failure that people are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// When it happened.
+    pub at: jiff::Timestamp,
+    /// What happened, in one sentence.
+    pub sentence: String,
+}
+
+/// The bridge as one machine: session, publisher, askers, and what is true of the AlexaClient.
+#[derive(Debug)]
+pub struct Bridge {
+    endpoint_id: String,
+    chance: Chance,
+    session: Session,
+    publisher: Publisher,
+    askers: Askers,
+    connection: Connection,
+    auth: Auth,
+    dialogs: Dialogs,
+    last_fault: Option<Fault>,
+    dropped_frames: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Bridge {
+    /// The bridge of the room with this endpointId, before [`Input::Start`].
+    pub fn new(settings: Settings, endpoint_id: String, mut chance: Chance) -> Self {
+        Self {
+            endpoint_id,
+            session: Session::new(settings, chance.fork()),
+            chance,
+            publisher: Publisher::default(),
+            askers: Askers::default(),
+            connection: Connection::new(),
+            auth: Auth::new(),
+            dialogs: Dialogs::new(),
+            last_fault: None,
+            dropped_frames: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Start => self.session(now, session::Input::Start),
+            Input::Link { link, event } => self.link(now, link, event),
+            Input::Frame { link, text } => self.frame(now, link, &text),
+            Input::Ask { link, directive } => self.ask(now, link, directive),
+            Input::Outcome { ask, outcome } => self.outcome(now, ask, &outcome),
+            Input::Report(report) => self.report(now, report),
+            Input::NetworkChanged => self.session(now, session::Input::NetworkChanged),
+            Input::Leave => self.session(now, session::Input::Leave),
+            Input::Deadline => self.deadline(now),
+        }
+    }
+
+    /// The next output. Drain it until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When it wants [`Input::Deadline`] next.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        Deadline::earliest([self.session.next_deadline(), self.askers.next_deadline()])
+    }
+
+    /// Whether the AlexaClient is connected, why, and since when.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Whether it is authorised.
+    pub fn auth(&self) -> AuthStatus {
+        self.auth.current()
+    }
+
+    /// The dialogs of all assistants.
+    pub fn dialogs(&self) -> impl Iterator<Item = Dialog> + '_ {
+        self.dialogs.all()
+    }
+
+    /// What went wrong last with the connection.
+    pub fn last_fault(&self) -> Option<&Fault> {
+        self.last_fault.as_ref()
+    }
+
+    /// How many frames could not be answered and were dropped.
+    pub fn dropped_frames(&self) -> u64 {
+        self.dropped_frames
+    }
+
+    fn link(&mut self, now: Now, link: LinkId, event: LinkEvent) {
+        match (link, event) {
+            (LinkId::Bridge(attempt), event) => self.session(now, session::Input::Link(attempt, event)),
+            (LinkId::Local(_), LinkEvent::Opened) => self.welcome(link),
+            (LinkId::Local(_) | LinkId::Control(_), LinkEvent::Lost(_)) => {
+                self.publisher.left(link);
+                self.askers.lost(link);
+            }
+            (LinkId::Local(_), LinkEvent::Pong) => {}
+            (LinkId::Control(_), LinkEvent::Opened | LinkEvent::Pong) => {}
+        }
+    }
+
+    fn session(&mut self, now: Now, input: session::Input) {
+        self.session.handle_input(now, input);
+        while let Some(output) = self.session.poll_output() {
+            self.carry_out(now, output);
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, output: session::Output) {
+        match output {
+            session::Output::Open(attempt, url) => self.outputs.push_back(Output::OpenLink {
+                link: LinkId::Bridge(attempt),
+                request: LinkRequest { url },
+            }),
+            session::Output::Ping(attempt) => self.outputs.push_back(Output::SendFrame {
+                link: LinkId::Bridge(attempt),
+                frame: Frame::Ping,
+            }),
+            session::Output::Close(attempt, code) => self.outputs.push_back(Output::CloseLink {
+                link: LinkId::Bridge(attempt),
+                code,
+            }),
+            session::Output::Opened(attempt) => {
+                let link = LinkId::Bridge(attempt);
+                self.welcome(link);
+                for answer in self.askers.bridge_opened(now, link) {
+                    self.send_answer(now, answer);
+                }
+            }
+            session::Output::Gone(attempt) => self.publisher.left(LinkId::Bridge(attempt)),
+            session::Output::Failed(failure) => self.failed(now, &failure),
+            session::Output::Connection(status) => self.connection_is(now, status, None),
+            session::Output::Auth(auth) => self.auth_is(auth, None),
+        }
+    }
+
+    fn failed(&mut self, now: Now, failure: &Failure) {
+        let consequence = failure.consequence();
+        if let Some(auth) = consequence.auth {
+            self.auth_is(auth, Some(failure));
+        }
+        self.connection_is(now, consequence.connection, Some(failure));
+        self.last_fault = Some(Fault {
+            at: now.wall,
+            sentence: failure.to_string(),
+        });
+    }
+
+    fn connection_is(&mut self, now: Now, status: ConnectionStatus, failure: Option<&Failure>) {
+        if let Some(change) = self.connection.change(now, status) {
+            journal::connection_changed(change, failure);
+            self.tell(&Message::ConnectionStatus(change));
+        }
+    }
+
+    fn auth_is(&mut self, auth: AuthStatus, failure: Option<&Failure>) {
+        if let Some(change) = self.auth.change(auth) {
+            journal::auth_changed(change, failure);
+            self.tell(&Message::AuthState(change));
+        }
+    }
+
+    fn report(&mut self, now: Now, report: Report) {
+        if !self.publisher.is_news(&report) {
+            return;
+        }
+        self.tell(&Message::Call(report));
+        let is_up = self.publisher.call_is_up();
+        self.session(now, session::Input::CallUp(is_up));
+    }
+
+    fn deadline(&mut self, now: Now) {
+        self.session(now, session::Input::Deadline);
+        for ask in self.askers.overdue(now) {
+            tracing::error!(
+                "the room never said what became of directive {}; answered as a fault of ours",
+                ask.0
+            );
+            let refusal = Refusal::new(ErrorType::InternalError, "the directive was not answered in time");
+            self.outcome(now, ask, &Outcome::Refused(refusal));
+        }
+    }
+
+    fn welcome(&mut self, link: LinkId) {
+        let snapshot = self
+            .publisher
+            .joined(link, &self.connection, &self.auth, &self.dialogs);
+        for message in snapshot {
+            let text = message.print(self.chance.uuid());
+            self.send(link, text);
+        }
+    }
+
+    /// Tells everyone who listens.
+    fn tell(&mut self, message: &Message) {
+        let text = message.print(self.chance.uuid());
+        for link in self.publisher.listeners().collect::<Vec<_>>() {
+            self.send(link, text.clone());
+        }
+    }
+
+    fn send(&mut self, link: LinkId, text: String) {
+        let frame = Frame::Text(text);
+        self.outputs.push_back(Output::SendFrame { link, frame });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! `Alexa.MeetingClientController.EndMeeting`.
+
+use super::directive::{Directive, Row};
+use super::field::{FieldFault, Fields};
+
+/// Its row in the list.
+pub const ROW: Row = Row {
+    namespace: "Alexa.MeetingClientController",
+    name: "EndMeeting",
+    read,
+};
+
+fn read(_payload: &Fields<'_>) -> Result<Directive, FieldFault> {
+    Ok(Directive::EndMeeting)
+}
