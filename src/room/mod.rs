@@ -1,11 +1,27 @@
-//! The meeting room: what it does next.
+//! The meeting room: what it does next. Directives and call events go into [`Room`]; commands to dialers, answers
+//! and reports come out.
 
 use std::collections::BTreeMap;
+#[cfg(test)]
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::call::Protocol;
 
+mod answered;
 pub mod dial_plan;
+mod directives;
+mod journal;
+mod reports;
+#[expect(clippy::module_inception, reason = "the room is the machine of this module")]
+mod room;
+mod state;
+mod supervision;
+#[cfg(test)]
+mod tests;
+
+pub use reports::{CallStatus, CurrentCall, LastCall};
+pub use room::{Input, Output, Room};
 
 /// The sections `[room]`, `[calls]`, `[providers]` and `[power]`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +40,8 @@ pub struct Settings {
     pub never: Vec<String>,
     /// The hosts of our registrar, proxy and identity, where a user part of 3 or more digits needs `USER@HOST`.
     pub own_hosts: Vec<String>,
+    /// Where telephone numbers are sent: `sip.outbound_proxy`, else `sip.registrar`, as configured.
+    pub telephone_gateway: Option<String>,
     /// What a join does while in another meeting.
     pub when_busy: WhenBusy,
     /// From a join's arrival to its event, at most.
@@ -53,4 +71,31 @@ pub enum WhenBusy {
     Reject,
     /// The join takes the place of the meeting.
     Replace,
+}
+
+/// Settings with one allowed host, as the tests of this module start from.
+#[cfg(test)]
+pub(crate) fn settings_for_tests() -> Settings {
+    Settings {
+        endpoint_id: "room-15-104".to_owned(),
+        friendly_name: "Room 15.104".to_owned(),
+        manufacturer: "Example".to_owned(),
+        description: "Conferencing equipment".to_owned(),
+        allow: vec![dial_plan::AllowEntry::from_str("allowed.example").unwrap()],
+        never: ["112", "911", "999", "110"].map(str::to_owned).to_vec(),
+        own_hosts: Vec::new(),
+        telephone_gateway: None,
+        when_busy: WhenBusy::Reject,
+        response_deadline: Duration::from_millis(6500),
+        per_minute: Some(6),
+        max_duration: Some(Duration::from_secs(12 * 3600)),
+        ring_timeout: Duration::from_secs(60),
+        dtmf_delay: Duration::from_secs(2),
+        rtp_timeout: Some(Duration::from_secs(30)),
+        dialers: [Protocol::Sip, Protocol::Sips]
+            .map(|protocol| (protocol, "sip".to_owned()))
+            .into(),
+        providers: dial_plan::built_in(),
+        join_wakes: true,
+    }
 }
