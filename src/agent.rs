@@ -1,187 +1,372 @@
 //! All machines as one: a [`Wake`] in, [`Effect`]s out. No clock, no socket, no thread.
 
-use std::net::SocketAddr;
+mod commands;
+mod wake;
 
-use crate::bridge::link::{Frame, LinkEvent, LinkId, LinkRequest};
-use crate::call::CallId;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+pub use wake::{Effect, Readiness, Signal, Wake};
+
+use crate::alexa::messages::report::Report;
+use crate::bridge::link::LinkId;
+use crate::bridge::{self, Bridge};
+use crate::call::{CallCommand, CallEvent, CallId};
+use crate::chance::Chance;
+use crate::config::Config;
+use crate::dialer::{self, DIALERS, Dialer};
 use crate::media;
-use crate::network::{FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Question};
-use crate::record::Slot;
+use crate::network::{FlowEvent, FlowId, QueryId};
+use crate::record::Restored;
+use crate::room::{self, Room};
+use crate::time::{Deadline, Now};
 
-/// What happened in the world.
-#[derive(Clone, Debug)]
-pub enum Wake {
-    /// The process has started and the loop runs.
-    Start,
-    /// A text frame, or a line at the control socket.
-    Frame {
-        /// From whom.
-        link: LinkId,
-        /// The text.
-        text: String,
-    },
-    /// Something else happened on a link.
-    Link {
-        /// On which.
-        link: LinkId,
-        /// What.
-        event: LinkEvent,
-    },
-    /// Something happened on a flow.
-    Flow {
-        /// On which.
-        flow: FlowId,
-        /// What.
-        event: FlowEvent,
-    },
-    /// The name servers answered, or did not.
-    Names {
-        /// Which question.
-        query: QueryId,
-        /// The answer.
-        answer: NamesAnswer,
-    },
-    /// The audio side of a call speaks.
-    Media {
-        /// Which call.
-        call: CallId,
-        /// What it says.
-        event: media::Event,
-    },
-    /// A sync ended; `Err` says why what was recorded may not last.
-    Stored(Result<(), String>),
-    /// Somebody outside wants something of the process, or the machine changed.
-    Signal(Signal),
-    /// The agent's deadline has come.
-    Deadline,
-}
-
-/// What the system tells the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM or SIGINT: hang up, say so, leave.
-    Terminate,
-    /// Addresses or routes changed, or the machine slept.
-    NetworkChanged,
-}
-
-/// What shall be done in the world, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Send a frame, or a line at the control socket.
-    SendFrame {
-        /// To whom.
-        link: LinkId,
-        /// What.
-        frame: Frame,
-    },
-    /// Connect to the bridge.
-    OpenLink {
-        /// Under this number.
-        link: LinkId,
-        /// Where to.
-        request: LinkRequest,
-    },
-    /// Close a link, with this close code where it is a websocket. Nothing is heard of it afterwards.
-    CloseLink {
-        /// Which.
-        link: LinkId,
-        /// The close code.
-        code: u16,
-    },
-    /// Open a flow under this number.
-    OpenFlow {
-        /// The number.
-        flow: FlowId,
-        /// What to open.
-        request: FlowRequest,
-    },
-    /// Send bytes on a flow, in this very turn where it is a datagram.
-    Transmit {
-        /// On which.
-        flow: FlowId,
-        /// To whom, when it is not connected.
-        to: Option<SocketAddr>,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// Close a flow. Nothing is heard of it afterwards.
-    CloseFlow {
-        /// Which.
-        flow: FlowId,
-    },
-    /// Ask the name servers.
-    LookUp {
-        /// Under this number.
-        query: QueryId,
-        /// What.
-        question: Question,
-    },
-    /// To the audio side of a call.
-    Media {
-        /// Which call.
-        call: CallId,
-        /// What.
-        command: media::Command,
-    },
-    /// Write a slot, before the next effect: it survives the death of the process from here on.
-    Record {
-        /// Which.
-        slot: Slot,
-        /// Its content; empty erases it.
-        content: Vec<u8>,
-    },
-    /// Bring the records to the disk, off the path.
-    Sync,
-    /// Tell the service manager.
-    Notify(Readiness),
-    /// Leave with this exit code, after all before it.
-    Exit(u8),
-}
-
-/// What the service manager is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// The loop runs and directives are taken.
-    Ready,
-    /// How things are, in words.
-    Status(String),
-    /// On the way out.
-    Stopping,
-}
+/// How long the calls that the last process left behind may hold up directives (contract: 2 s).
+const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
+/// How long BYE and CANCEL may take on the way out; the service must be gone within 2 s.
+const LEAVE_LIMIT: Duration = Duration::from_millis(1500);
+/// Commands that may wait for the end of the recovery.
+const HELD_COMMANDS: usize = 32;
 
 /// What the agent is built from.
 pub struct Parts {
     /// The checked configuration, secrets filled in.
-    pub config: crate::config::Config,
+    pub config: Config,
     /// The daemon's chance.
-    pub chance: crate::chance::Chance,
+    pub chance: Chance,
     /// What the last process wrote down.
-    pub restored: crate::record::Restored,
+    pub restored: Restored,
 }
 
 /// The whole daemon, without the world.
 pub struct Agent {
-    #[expect(dead_code, reason = "the machines are not wired yet")]
-    parts: Parts,
+    phase: Phase,
+    bridge: Bridge,
+    room: Room,
+    dialers: Vec<NamedDialer>,
+    routes: Routes,
+    effects: VecDeque<Effect>,
+    status_words: String,
+    endpoint_id: String,
+    last_error: Option<(jiff::Timestamp, String)>,
+}
+
+/// Where the process is in its life.
+///
+/// ```text
+/// Before ──Start──▶ Recovering ──recovered, or 2 s──▶ Running ──Terminate──▶ Leaving ──quiet, or 1.5 s──▶ Gone
+///                       └───────────────Terminate───────────────────▲
+/// ```
+enum Phase {
+    Before,
+    Recovering { dialers: usize, until: Deadline, held: Vec<(LinkId, String)> },
+    Running,
+    Leaving { until: Deadline },
+    Gone,
+}
+
+struct NamedDialer {
+    name: &'static str,
+    machine: Box<dyn Dialer>,
+}
+
+/// Which dialer what belongs to.
+#[derive(Default)]
+struct Routes {
+    calls: BTreeMap<CallId, usize>,
+    accepted: BTreeMap<FlowId, usize>,
 }
 
 impl Agent {
     /// The agent as it is before [`Wake::Start`].
-    pub fn new(parts: Parts) -> Self {
-        Self { parts }
+    pub fn new(mut parts: Parts) -> Self {
+        let dialers = DIALERS
+            .iter()
+            .zip(0..)
+            .map(|(row, index)| NamedDialer {
+                name: row.name,
+                machine: (row.build)(dialer::Parts {
+                    index,
+                    settings: &parts.config.dialer,
+                    chance: parts.chance.fork(),
+                    restored: &parts.restored,
+                }),
+            })
+            .collect();
+        let endpoint_id = parts.config.room.endpoint_id.clone();
+        Self {
+            phase: Phase::Before,
+            bridge: Bridge::new(parts.config.bridge, endpoint_id.clone(), parts.chance.fork()),
+            room: Room::new(parts.config.room, parts.chance.fork()),
+            dialers,
+            routes: Routes::default(),
+            effects: VecDeque::new(),
+            status_words: String::new(),
+            endpoint_id,
+            last_error: None,
+        }
     }
 
     /// Takes one wake-up.
-    pub fn handle_input(&mut self, _now: crate::time::Now, _wake: Wake) {}
+    pub fn handle_input(&mut self, now: Now, wake: Wake) {
+        match wake {
+            Wake::Start => self.start(now),
+            Wake::Frame { link: link @ LinkId::Control(_), text } => self.take_command(now, link, text),
+            Wake::Frame { link, text } => self.bridge.handle_input(now, bridge::Input::Frame { link, text }),
+            Wake::Link { link, event } => self.bridge.handle_input(now, bridge::Input::Link { link, event }),
+            Wake::Flow { flow, event } => self.route_flow(now, flow, event),
+            Wake::Names { query, answer } => {
+                self.feed_dialer(now, owner_of(query), dialer::Input::Names(query, answer));
+            }
+            Wake::Media { call, event } => self.route_media(now, call, event),
+            Wake::Stored(Ok(())) => {}
+            Wake::Stored(Err(why)) => {
+                self.last_error = Some((now.wall, format!("what was recorded may not survive a power cut: {why}")));
+            }
+            Wake::Signal(Signal::Terminate) => self.leave(now),
+            Wake::Signal(Signal::NetworkChanged) => {
+                self.bridge.handle_input(now, bridge::Input::NetworkChanged);
+            }
+            Wake::Deadline => {
+                self.bridge.handle_input(now, bridge::Input::Deadline);
+                self.room.handle_input(now, room::Input::Deadline);
+                for index in 0..self.dialers.len() {
+                    self.feed_dialer(now, index, dialer::Input::Deadline);
+                }
+            }
+        }
+        self.drain(now);
+        self.advance(now);
+    }
 
     /// The next effect. Drain it until `None` after every wake-up.
     pub fn poll_output(&mut self) -> Option<Effect> {
-        None
+        self.effects.pop_front()
     }
 
     /// When it wants [`Wake::Deadline`] next.
-    pub fn next_deadline(&self) -> Option<crate::time::Deadline> {
-        None
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let own = match &self.phase {
+            Phase::Recovering { until, .. } | Phase::Leaving { until } => Some(*until),
+            Phase::Before | Phase::Running => None,
+            Phase::Gone => return None,
+        };
+        let machines = [own, self.bridge.next_deadline(), self.room.next_deadline()];
+        let dialers = self.dialers.iter().map(|dialer| dialer.machine.next_deadline());
+        Deadline::earliest(machines.into_iter().chain(dialers))
     }
+
+    fn enter(&mut self, phase: Phase) {
+        tracing::debug!("the agent goes from {} to {}", self.phase.name(), phase.name());
+        self.phase = phase;
+    }
+
+    fn start(&mut self, now: Now) {
+        self.enter(Phase::Recovering {
+            dialers: self.dialers.len(),
+            until: Deadline::after(now, RECOVERY_LIMIT, "the calls of the last process are ended"),
+            held: Vec::new(),
+        });
+        for index in 0..self.dialers.len() {
+            self.feed_dialer(now, index, dialer::Input::Start);
+        }
+    }
+
+    fn leave(&mut self, now: Now) {
+        if matches!(self.phase, Phase::Leaving { .. } | Phase::Gone) {
+            return;
+        }
+        self.effects.push_back(Effect::Notify(Readiness::Stopping));
+        self.enter(Phase::Leaving { until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave") });
+        self.room.handle_input(now, room::Input::Leave);
+    }
+
+    /// Whether the phase has done its work, and what follows.
+    fn advance(&mut self, now: Now) {
+        match &mut self.phase {
+            Phase::Recovering { dialers, until, held } if *dialers == 0 || until.is_due(now) => {
+                let held = std::mem::take(held);
+                self.enter(Phase::Running);
+                self.effects.push_back(Effect::Notify(Readiness::Ready));
+                self.bridge.handle_input(now, bridge::Input::Start);
+                for (link, text) in held {
+                    self.take_command(now, link, text);
+                }
+                self.drain(now);
+            }
+            Phase::Leaving { until }
+                if until.is_due(now) || self.dialers.iter().all(|dialer| dialer.machine.is_quiet()) =>
+            {
+                self.bridge.handle_input(now, bridge::Input::Leave);
+                self.drain(now);
+                self.effects.push_back(Effect::Exit(0));
+                self.enter(Phase::Gone);
+            }
+            Phase::Before | Phase::Recovering { .. } | Phase::Running | Phase::Leaving { .. } | Phase::Gone => {}
+        }
+        self.tell_the_service_manager();
+    }
+
+    /// Carries what the machines say to each other until all are silent.
+    fn drain(&mut self, now: Now) {
+        loop {
+            if let Some(output) = self.room.poll_output() {
+                self.carry_from_room(now, output);
+            } else if let Some(output) = self.bridge.poll_output() {
+                self.carry_from_bridge(now, output);
+            } else if let Some((index, output)) = self.poll_dialers() {
+                self.carry_from_dialer(now, index, output);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn poll_dialers(&mut self) -> Option<(usize, dialer::Output)> {
+        self.dialers.iter_mut().enumerate().find_map(|(index, dialer)| Some((index, dialer.machine.poll_output()?)))
+    }
+
+    fn carry_from_room(&mut self, now: Now, output: room::Output) {
+        match output {
+            room::Output::Command { dialer, command } => self.command_dialer(now, &dialer, command),
+            room::Output::Answer { ask, outcome } => {
+                self.bridge.handle_input(now, bridge::Input::Outcome { ask, outcome });
+            }
+            room::Output::Report(report) => {
+                if let Report::CallFailed { message, .. } = &report {
+                    self.last_error = Some((now.wall, message.clone()));
+                }
+                self.bridge.handle_input(now, bridge::Input::Report(report));
+            }
+        }
+    }
+
+    fn carry_from_bridge(&mut self, now: Now, output: bridge::Output) {
+        match output {
+            bridge::Output::OpenLink { link, request } => self.effects.push_back(Effect::OpenLink { link, request }),
+            bridge::Output::SendFrame { link, frame } => self.effects.push_back(Effect::SendFrame { link, frame }),
+            bridge::Output::CloseLink { link, code } => self.effects.push_back(Effect::CloseLink { link, code }),
+            bridge::Output::Directive { ask, directive } => {
+                self.room.handle_input(now, room::Input::Directive { ask, directive });
+            }
+            bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
+            bridge::Output::Answered { link, outcome } => self.answer_command(link, outcome),
+        }
+    }
+
+    fn carry_from_dialer(&mut self, now: Now, index: usize, output: dialer::Output) {
+        let effect = match output {
+            dialer::Output::Event(event) => {
+                if let CallEvent::Ended { call, .. } = &event {
+                    self.routes.calls.remove(call);
+                }
+                return self.room.handle_input(now, room::Input::Call(event));
+            }
+            dialer::Output::Recovered { ended } => {
+                tracing::debug!(ended, "{} has ended what the last process left behind", self.dialers[index].name);
+                if let Phase::Recovering { dialers, .. } = &mut self.phase {
+                    *dialers = dialers.saturating_sub(1);
+                }
+                return;
+            }
+            dialer::Output::OpenFlow(flow, request) => Effect::OpenFlow { flow, request },
+            dialer::Output::Transmit { flow, to, bytes } => Effect::Transmit { flow, to, bytes },
+            dialer::Output::CloseFlow(flow) => {
+                self.routes.accepted.remove(&flow);
+                Effect::CloseFlow { flow }
+            }
+            dialer::Output::LookUp(query, question) => Effect::LookUp { query, question },
+            dialer::Output::Media(call, command) => Effect::Media { call, command },
+            dialer::Output::Record(slot, content) => Effect::Record { slot, content },
+            dialer::Output::Erase(slot) => Effect::Record { slot, content: Vec::new() },
+            dialer::Output::Sync => Effect::Sync,
+        };
+        self.effects.push_back(effect);
+    }
+
+    fn command_dialer(&mut self, now: Now, name: &str, command: CallCommand) {
+        let (CallCommand::Dial { call, .. }
+        | CallCommand::HangUp { call, .. }
+        | CallCommand::SendDigits { call, .. }) = &command;
+        let index = match &command {
+            CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
+            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } => self.routes.calls.get(call).copied(),
+        };
+        let Some(index) = index else {
+            // A call whose end is on its way to the room, or a dialer that the checked configuration cannot name.
+            tracing::debug!(call_id = %call, dialer = name, "no dialer has this call any more");
+            return;
+        };
+        self.routes.calls.insert(*call, index);
+        self.feed_dialer(now, index, dialer::Input::Command(command));
+    }
+
+    fn route_flow(&mut self, now: Now, flow: FlowId, event: FlowEvent) {
+        let index = if flow.0 >= FlowId::ACCEPTED {
+            let Some(index) = self.routes.accepted.get(&flow) else { return };
+            *index
+        } else {
+            owner_of(QueryId(flow.0))
+        };
+        match &event {
+            FlowEvent::Accepted { flow: accepted, .. } => {
+                self.routes.accepted.insert(*accepted, index);
+            }
+            FlowEvent::Closed => {
+                self.routes.accepted.remove(&flow);
+            }
+            FlowEvent::Opened { .. } | FlowEvent::Received { .. } | FlowEvent::Failed(_) => {}
+        }
+        self.feed_dialer(now, index, dialer::Input::Flow(flow, event));
+    }
+
+    fn route_media(&mut self, now: Now, call: CallId, event: media::Event) {
+        match event {
+            media::Event::Reserved { .. }
+            | media::Event::ReserveFailed { .. }
+            | media::Event::DigitsSent
+            | media::Event::DigitsFailed { .. } => {
+                if let Some(index) = self.routes.calls.get(&call) {
+                    self.feed_dialer(now, *index, dialer::Input::Media(call, event));
+                }
+            }
+            media::Event::FarAudio | media::Event::Figures(_) | media::Event::DeviceLost { .. } => {
+                self.room.handle_input(now, room::Input::Media { call, event });
+            }
+        }
+    }
+
+    fn feed_dialer(&mut self, now: Now, index: usize, input: dialer::Input) {
+        if let Some(dialer) = self.dialers.get_mut(index) {
+            dialer.machine.handle_input(now, input);
+        }
+    }
+
+    fn tell_the_service_manager(&mut self) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        let words = self.in_words();
+        if words != self.status_words {
+            self.status_words.clone_from(&words);
+            self.effects.push_back(Effect::Notify(Readiness::Status(words)));
+        }
+    }
+}
+
+impl Phase {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Recovering { .. } => "recovering",
+            Self::Running => "running",
+            Self::Leaving { .. } => "leaving",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// The dialer whose numbers these are; see [`dialer::Parts::first_id`].
+fn owner_of(id: QueryId) -> usize {
+    usize::try_from(id.0 >> 48).unwrap_or(usize::MAX)
 }

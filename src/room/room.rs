@@ -301,8 +301,10 @@ impl Room {
             media::Event::FarAudio => journal::far_audio(now, &meeting.call, &meeting.talk),
             media::Event::DeviceLost { why } => journal::device_lost(&meeting.call, &why),
             // The dialer's.
-            media::Event::Reserved { .. } | media::Event::ReserveFailed { .. } | media::Event::DigitsSent => {
-            }
+            media::Event::Reserved { .. }
+            | media::Event::ReserveFailed { .. }
+            | media::Event::DigitsSent
+            | media::Event::DigitsFailed { .. } => {}
         }
     }
 

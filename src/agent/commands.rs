@@ -1,0 +1,187 @@
+//! The commands at the control socket, and how the daemon stands, for people.
+
+use super::{Agent, Effect, HELD_COMMANDS, Phase};
+use crate::alexa::messages::connection_status::Status;
+use crate::alexa::messages::directive::{Directive, JoinMeeting};
+use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::report::CallStateName;
+use crate::bridge;
+use crate::bridge::link::{Frame, LinkId};
+use crate::control::{
+    AuthReport, CallReport, ConnectionReport, DialogReport, Join, LastCallReport, LastError, LocalReport, MediaReport,
+    Microphone, Power, Reply, Request, StatusReport, Utc,
+};
+use crate::media::Figures;
+use crate::room::{CallStatus, CurrentCall, LastCall};
+use crate::time::Now;
+
+/// The loudspeaker's volume as long as nothing sets it.
+const FULL_VOLUME: u8 = 100;
+
+impl Agent {
+    /// Takes one line from a command.
+    pub(super) fn take_command(&mut self, now: Now, link: LinkId, text: String) {
+        let request = match Request::read(&text) {
+            Ok(request) => request,
+            Err(fault) => return self.reply(link, &Reply::NotUnderstood { message: fault.to_string() }),
+        };
+        match request {
+            Request::Status => {
+                let report = Box::new(self.report());
+                self.reply(link, &Reply::Status(report));
+            }
+            Request::Join(join) if join.dry_run => {
+                let reply = match self.room.explain(&meeting_of(join)) {
+                    Ok(sentence) => Reply::Done { sentence },
+                    Err(refusal) => refused(refusal),
+                };
+                self.reply(link, &reply);
+            }
+            Request::Join(_) | Request::End if self.hold_back(link, &text) => {}
+            Request::Join(join) => self.ask(now, link, Directive::JoinMeeting(meeting_of(join))),
+            Request::End => self.ask(now, link, Directive::EndMeeting),
+        }
+    }
+
+    /// Tells a command what became of it.
+    pub(super) fn answer_command(&mut self, link: LinkId, outcome: Outcome) {
+        let reply = match outcome {
+            Outcome::Done => Reply::Done { sentence: self.in_words() },
+            Outcome::Refused(refusal) => refused(refusal),
+        };
+        self.reply(link, &reply);
+    }
+
+    /// How things are, in a few words.
+    pub(super) fn in_words(&self) -> String {
+        let connection = self.bridge.connection().current();
+        let bridge = match connection.status {
+            Status::Connected => "connected to the bridge".to_owned(),
+            Status::Pending => format!("trying to reach the bridge ({})", connection.reason.name()),
+            Status::Disconnected => format!("not connected to the bridge ({})", connection.reason.name()),
+        };
+        let call = match self.room.status().call {
+            None => "no call".to_owned(),
+            Some(call) => match call.state {
+                CallStateName::Dialing => format!("calling {}", call.remote),
+                CallStateName::OutboundRinging => format!("ringing at {}", call.remote),
+                CallStateName::Active => format!("in a call with {}", call.remote),
+                CallStateName::Idle => "ending a call".to_owned(),
+            },
+        };
+        format!("{bridge}; {call}")
+    }
+
+    fn ask(&mut self, now: Now, link: LinkId, directive: Directive) {
+        self.bridge.handle_input(now, bridge::Input::Ask { link, directive });
+        self.drain(now);
+    }
+
+    /// While the calls of the last process are being ended, commands wait.
+    fn hold_back(&mut self, link: LinkId, text: &str) -> bool {
+        match &mut self.phase {
+            Phase::Recovering { held, .. } if held.len() < HELD_COMMANDS => {
+                held.push((link, text.to_owned()));
+                true
+            }
+            Phase::Before | Phase::Recovering { .. } | Phase::Leaving { .. } | Phase::Gone => {
+                let refusal = Refusal::new(ErrorType::InternalError, "the daemon is not ready for calls at the moment");
+                self.reply(link, &refused(refusal));
+                true
+            }
+            Phase::Running => false,
+        }
+    }
+
+    fn reply(&mut self, link: LinkId, reply: &Reply) {
+        let frame = Frame::Text(reply.to_line());
+        self.effects.push_back(Effect::SendFrame { link, frame });
+    }
+
+    fn report(&self) -> StatusReport {
+        let connection = self.bridge.connection();
+        let auth = self.bridge.auth();
+        let CallStatus { call, last_call } = self.room.status();
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            endpoint_id: self.endpoint_id.clone(),
+            connection: ConnectionReport {
+                status: connection.current().status.name().to_owned(),
+                reason: connection.current().reason.name().to_owned(),
+                since: Some(connection.since()).filter(|since| *since != jiff::Timestamp::UNIX_EPOCH).map(Utc),
+            },
+            local: LocalReport { status: "DISCONNECTED".to_owned(), reason: "NONE".to_owned() },
+            auth: AuthReport { state: auth.state.name().to_owned(), error: auth.error.name().to_owned() },
+            dialogs: self
+                .bridge
+                .dialogs()
+                .map(|dialog| DialogReport {
+                    assistant_id: dialog.assistant.0,
+                    state: dialog.state.name().to_owned(),
+                })
+                .collect(),
+            call: call.map(call_report),
+            last_call: last_call.map(last_call_report),
+            registered: None,
+            power: Power::On,
+            volume: FULL_VOLUME,
+            muted: false,
+            last_error: self.last_error(),
+        }
+    }
+
+    /// The later one of the connection's last fault and everybody else's.
+    fn last_error(&self) -> Option<LastError> {
+        let own = self.last_error.clone();
+        let of_bridge = self.bridge.last_fault().map(|fault| (fault.at, fault.sentence.clone()));
+        let (at, message) = own.into_iter().chain(of_bridge).max_by_key(|(at, _)| *at)?;
+        Some(LastError { at: Utc(at), message })
+    }
+}
+
+fn refused(refusal: Refusal) -> Reply {
+    Reply::Refused { kind: refusal.kind.name().to_owned(), message: refusal.message }
+}
+
+fn meeting_of(join: Join) -> JoinMeeting {
+    let Join { endpoint, protocol, provider, id, pin, dry_run: _ } = join;
+    JoinMeeting { endpoint, protocol, provider, id, pin }
+}
+
+fn call_report(call: CurrentCall) -> CallReport {
+    CallReport {
+        call_id: call.call.to_string(),
+        state: call.state.name().to_owned(),
+        protocol: call.protocol.name().to_uppercase(),
+        remote: call.remote,
+        provider: call.provider,
+        since: Some(Utc(call.since)),
+        transport: call.agreed.as_ref().map(|agreed| agreed.transport),
+        codec: call.agreed.as_ref().map(|agreed| agreed.codec.to_owned()),
+        srtp: call.agreed.as_ref().is_some_and(|agreed| agreed.srtp),
+        microphone: Microphone::On,
+        media: call.figures.map(media_report).unwrap_or_default(),
+    }
+}
+
+fn media_report(figures: Figures) -> MediaReport {
+    MediaReport {
+        rx_packets: figures.received,
+        tx_packets: figures.sent,
+        loss_percent: Some(f64::from(figures.loss_percent)),
+        jitter_ms: Some(f64::from(figures.jitter_ms)),
+        rtt_ms: None,
+        concealed_percent: None,
+        mos: None,
+    }
+}
+
+fn last_call_report(last: LastCall) -> LastCallReport {
+    LastCallReport {
+        call_id: last.call.to_string(),
+        code: last.code.map(|code| code.name().to_owned()),
+        message: last.message,
+        sip_status: last.sip_status,
+        duration_seconds: last.duration.as_secs(),
+    }
+}
