@@ -119,6 +119,7 @@ fn timespec(duration: Duration) -> Timespec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::testing::in_runtime;
 
     #[test]
     fn moments_go_forward_only() {
@@ -169,13 +170,5 @@ mod tests {
             let rings = tokio::time::timeout(Duration::from_millis(30), alarm.due()).await;
             assert!(rings.is_err());
         });
-    }
-
-    fn in_runtime(test: impl Future<Output = ()>) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), test).await.unwrap() });
     }
 }

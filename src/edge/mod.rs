@@ -11,6 +11,8 @@ pub mod secrets;
 pub mod seed;
 pub mod store;
 pub mod systemd;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 pub mod wakes;
 pub mod websocket;
