@@ -5,6 +5,7 @@ pub mod clock;
 pub mod control_socket;
 pub mod flow;
 pub mod journal;
+pub mod leaving;
 pub mod links;
 pub mod names;
 pub mod secrets;
