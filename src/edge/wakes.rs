@@ -18,6 +18,11 @@ impl Wakes {
         (Self(sender), receiver)
     }
 
+    /// The plain sending end, for those who know nothing of this type.
+    pub fn sender(&self) -> mpsc::Sender<Wake> {
+        self.0.clone()
+    }
+
     /// From a task. False when the loop is gone.
     pub async fn send(&self, wake: Wake) -> bool {
         self.0.send(wake).await.is_ok()

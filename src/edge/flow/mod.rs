@@ -196,7 +196,7 @@ fn failed(flow: FlowId, fault: ConnectFault) -> Wake {
 }
 
 /// What an error of the system means for the far end; one that is about ourselves is told with its address.
-fn fault_of(error: &io::Error, address: SocketAddr) -> ConnectFault {
+pub(super) fn fault_of(error: &io::Error, address: SocketAddr) -> ConnectFault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectFault::Refused(address),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {

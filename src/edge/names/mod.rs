@@ -65,6 +65,12 @@ impl Names {
         }))
     }
 
+    /// With another hosts file.
+    #[cfg(test)]
+    pub fn with_hosts(hosts: PathBuf) -> Self {
+        Self::from_files(hosts, "/etc/resolv.conf".into(), 53)
+    }
+
     /// Answers a question: at once with the wake, or later through `wakes`.
     pub fn look_up(&self, query: QueryId, question: Question, wakes: &Wakes) -> Option<Wake> {
         let Question::Addresses(name) = question;
