@@ -1,3 +1,29 @@
-//! The world: everything that touches sockets, files, threads, processes or clocks.
+//! The world: everything that touches sockets, files, threads, processes or clocks. Each file turns what happens
+//! into a [`Wake`](crate::agent::Wake), or carries out one kind of [`Effect`](crate::agent::Effect); none decides.
 
 pub mod audio;
+pub mod clock;
+pub mod control_socket;
+pub mod flow;
+pub mod journal;
+pub mod leaving;
+pub mod links;
+pub mod names;
+pub mod secrets;
+pub mod seed;
+pub mod store;
+pub mod systemd;
+#[cfg(test)]
+mod testing;
+pub mod tls;
+pub mod wakes;
+pub mod websocket;
+
+/// The directory that systemd names in this variable (the first of several), or `otherwise`.
+fn directory_from(variable: &str, otherwise: &str) -> std::path::PathBuf {
+    std::env::var(variable)
+        .ok()
+        .and_then(|paths| paths.split(':').next().map(str::to_owned))
+        .filter(|path| !path.is_empty())
+        .map_or_else(|| otherwise.into(), Into::into)
+}

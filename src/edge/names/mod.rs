@@ -1,0 +1,215 @@
+//! From names to addresses: literals and the hosts file at once, then the name servers of `resolv.conf`, which is
+//! read again when it changes.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::select;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ResolveHosts, ResolverOpts};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::system_conf::parse_resolv_conf;
+
+use crate::agent::Wake;
+use crate::edge::wakes::Wakes;
+use crate::network::{NamesAnswer, QueryId, Question};
+
+mod hosts;
+mod order;
+
+/// The longest a question may take, all servers and repetitions together.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long the addresses of one family wait for those of the other. A server that drops AAAA questions is not
+/// rare; RFC 8305 3 suggests 50 ms, which is short for a slow uplink.
+const SECOND_FAMILY: Duration = Duration::from_millis(500);
+
+/// Asks the name servers, remembers their answers for as long as they allow. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Names(Arc<Sources>);
+
+#[derive(Debug)]
+struct Sources {
+    hosts: PathBuf,
+    resolv_conf: PathBuf,
+    /// Where name servers listen; 53 but in tests.
+    port: u16,
+    resolver: Mutex<Option<Built>>,
+}
+
+/// A resolver, and of which `resolv.conf` it was made.
+#[derive(Clone, Debug)]
+struct Built {
+    modified: Option<SystemTime>,
+    resolver: Option<Arc<TokioResolver>>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::from_files("/etc/hosts".into(), "/etc/resolv.conf".into(), 53)
+    }
+}
+
+impl Names {
+    fn from_files(hosts: PathBuf, resolv_conf: PathBuf, port: u16) -> Self {
+        Self(Arc::new(Sources {
+            hosts,
+            resolv_conf,
+            port,
+            resolver: Mutex::new(None),
+        }))
+    }
+
+    /// With another hosts file.
+    #[cfg(test)]
+    pub fn with_hosts(hosts: PathBuf) -> Self {
+        Self::from_files(hosts, "/etc/resolv.conf".into(), 53)
+    }
+
+    /// Answers a question: at once with the wake, or later through `wakes`.
+    pub fn look_up(&self, query: QueryId, question: Question, wakes: &Wakes) -> Option<Wake> {
+        let Question::Addresses(name) = question;
+        if let Some(answer) = self.known(&name) {
+            return Some(Wake::Names { query, answer });
+        }
+        let (names, wakes) = (self.clone(), wakes.clone());
+        tokio::spawn(async move {
+            let answer = names.ask(&name).await;
+            wakes.send(Wake::Names { query, answer }).await;
+        });
+        None
+    }
+
+    /// The addresses of a name, in the order to try them. Takes 5 s at most.
+    pub async fn addresses(&self, name: &str) -> NamesAnswer {
+        match self.known(name) {
+            Some(answer) => answer,
+            None => self.ask(name).await,
+        }
+    }
+
+    /// What needs no server: literals (IPv6 with or without brackets), the hosts file, localhost (RFC 6761 6.3).
+    fn known(&self, name: &str) -> Option<NamesAnswer> {
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        if let Ok(literal) = bare.unwrap_or(name).parse::<IpAddr>() {
+            return Some(NamesAnswer::Addresses(vec![literal]));
+        }
+        let in_file = hosts::read(&self.0.hosts, name);
+        if !in_file.is_empty() {
+            return Some(NamesAnswer::Addresses(order::to_try(in_file)));
+        }
+        hosts::is_localhost(name).then(|| NamesAnswer::Addresses(hosts::LOCALHOST.to_vec()))
+    }
+
+    async fn ask(&self, name: &str) -> NamesAnswer {
+        let Some(resolver) = self.resolver() else {
+            return NamesAnswer::Slow;
+        };
+        let answer = tokio::time::timeout(TIME_LIMIT, both_families(&resolver, name)).await;
+        let answer = answer.unwrap_or(NamesAnswer::Slow);
+        tracing::debug!(name, answer = ?answer, "name looked up");
+        answer
+    }
+
+    /// `None` without a readable `resolv.conf` that names a server.
+    fn resolver(&self) -> Option<Arc<TokioResolver>> {
+        let modified = std::fs::metadata(&self.0.resolv_conf)
+            .and_then(|status| status.modified())
+            .ok();
+        let mut built = self.0.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        if built.as_ref().is_none_or(|built| built.modified != modified) {
+            *built = Some(Built {
+                modified,
+                resolver: self.build(),
+            });
+        }
+        built.as_ref().and_then(|built| built.resolver.clone())
+    }
+
+    fn build(&self) -> Option<Arc<TokioResolver>> {
+        let build = || -> Result<TokioResolver, NetError> {
+            let (config, options) = parse_resolv_conf(std::fs::read(&self.0.resolv_conf)?)?;
+            let (domain, search, mut servers) = config.into_parts();
+            for connection in servers.iter_mut().flat_map(|server| &mut server.connections) {
+                connection.port = self.0.port;
+            }
+            let config = hickory_resolver::config::ResolverConfig::from_parts(domain, search, servers);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+                .with_options(within_limits(options))
+                .build()
+        };
+        match build() {
+            Ok(resolver) => Some(Arc::new(resolver)),
+            Err(error) => {
+                tracing::warn!(path = %self.0.resolv_conf.display(), error = %error, "no name server can be asked");
+                None
+            }
+        }
+    }
+}
+
+/// Two servers, or one asked twice, have their say within the time limit.
+fn within_limits(mut options: ResolverOpts) -> ResolverOpts {
+    options.timeout = options.timeout.min(Duration::from_secs(2));
+    options.attempts = options.attempts.min(2);
+    options.use_hosts_file = ResolveHosts::Never;
+    options
+}
+
+async fn both_families(resolver: &TokioResolver, name: &str) -> NamesAnswer {
+    let v4 = pin!(one_family(resolver, name, RecordType::A));
+    let v6 = pin!(one_family(resolver, name, RecordType::AAAA));
+    let (first, other) = select(v4, v6).await.factor_first();
+    let patience = if first.is_ok() { SECOND_FAMILY } else { TIME_LIMIT };
+    let second = tokio::time::timeout(patience, other)
+        .await
+        .unwrap_or(Err(Absence::Slow));
+    match (first, second) {
+        (Ok(first), Ok(second)) => NamesAnswer::Addresses(order::to_try([first, second].concat())),
+        (Ok(addresses), Err(_)) | (Err(_), Ok(addresses)) => NamesAnswer::Addresses(order::to_try(addresses)),
+        (Err(Absence::None), Err(Absence::None)) => NamesAnswer::NotFound,
+        (Err(Absence::Slow), Err(_)) | (Err(Absence::None), Err(Absence::Slow)) => NamesAnswer::Slow,
+    }
+}
+
+/// Why a family has no addresses.
+#[derive(Clone, Copy, Debug)]
+enum Absence {
+    /// The servers say so, or it is no name.
+    None,
+    /// They say nothing, or fail.
+    Slow,
+}
+
+async fn one_family(
+    resolver: &TokioResolver,
+    name: &str,
+    family: RecordType,
+) -> Result<Vec<IpAddr>, Absence> {
+    match resolver.lookup(name, family).await {
+        Ok(lookup) => {
+            let records = lookup.answers().iter();
+            let addresses: Vec<IpAddr> = records.filter_map(|record| record.data.ip_addr()).collect();
+            if addresses.is_empty() {
+                Err(Absence::None)
+            } else {
+                Ok(addresses)
+            }
+        }
+        Err(error) if error.is_no_records_found() || matches!(error, NetError::Proto(_)) => {
+            Err(Absence::None)
+        }
+        Err(error) => {
+            tracing::debug!(name, family = %family, error = %error, "the name servers did not answer");
+            Err(Absence::Slow)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

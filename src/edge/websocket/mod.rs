@@ -1,0 +1,134 @@
+//! The websocket to the bridge: opened as the settings say, then carried by a task of its own until either side ends
+//! it. The token leaves in one header of one request and nowhere else.
+
+use std::sync::Arc;
+
+use crate::agent::Wake;
+use crate::bridge::Settings;
+use crate::bridge::link::{LinkEvent, LinkFault, LinkId, LinkRequest};
+use crate::secret::Secret;
+
+use super::links::{LinkEnd, Links, Order};
+use super::names::Names;
+use super::secrets::SecretFiles;
+use super::tls::Trust;
+use super::wakes::Wakes;
+
+mod connect;
+mod proxy;
+mod session;
+mod target;
+mod upgrade;
+
+/// Opens links to the bridge.
+#[derive(Clone, Debug)]
+pub struct Bridge(Arc<Means>);
+
+#[derive(Debug)]
+struct Means {
+    settings: Settings,
+    secrets: SecretFiles,
+    trust: Trust,
+    names: Names,
+}
+
+impl Bridge {
+    /// With these settings; the token is read from `secrets` at each try.
+    pub fn new(settings: Settings, secrets: SecretFiles, names: Names) -> Self {
+        let ca_file = settings.ca_file.as_deref().map(|name| secrets.find(name));
+        let trust = Trust::new(ca_file, &settings.pin_sha256);
+        Self(Arc::new(Means {
+            settings,
+            secrets,
+            trust,
+            names,
+        }))
+    }
+
+    /// Connects in a task; what becomes of it comes as wakes. Must be called inside the runtime.
+    pub fn open(&self, link: LinkId, request: LinkRequest, links: &Links, wakes: &Wakes) {
+        let mut end = links.add(link);
+        let (bridge, wakes) = (self.clone(), wakes.clone());
+        tokio::spawn(async move {
+            let connected = tokio::select! {
+                connected = bridge.connect(&request) => connected,
+                () = closed_early(&mut end) => return,
+            };
+            let lost = match connected {
+                Ok(socket) => {
+                    let event = LinkEvent::Opened;
+                    wakes.send(Wake::Link { link, event }).await;
+                    session::run(socket, link, end, &wakes, bridge.0.settings.write_timeout).await
+                }
+                Err(fault) => Some(fault),
+            };
+            if let Some(fault) = lost {
+                let event = LinkEvent::Lost(fault);
+                wakes.send(Wake::Link { link, event }).await;
+            }
+        });
+    }
+
+    async fn connect(&self, request: &LinkRequest) -> Result<session::Socket, LinkFault> {
+        let Means {
+            settings,
+            trust,
+            names,
+            ..
+        } = &*self.0;
+        let target =
+            target::Target::read(&request.url, settings.allow_plaintext).map_err(LinkFault::Protocol)?;
+        let token = self.token().await?;
+        let proxy = proxy::choose(settings.proxy.as_deref(), &target, |name| {
+            std::env::var(name).ok()
+        })?;
+        let stream = match &proxy {
+            Some(proxy) => {
+                let reached = connect::tcp(names, &proxy.host, proxy.port, settings.connect_timeout).await;
+                reached.map_err(|fault| proxy.fault(&fault))?
+            }
+            None => connect::tcp(names, &target.host, target.port, settings.connect_timeout).await?,
+        };
+        let shaking_hands = async {
+            let stream = match &proxy {
+                Some(proxy) => upgrade::through_proxy(stream, proxy, &target).await?,
+                None => Box::new(stream),
+            };
+            let stream: Box<dyn connect::Stream> = if target.is_secure {
+                Box::new(trust.connect(&target.host, stream).await?)
+            } else {
+                stream
+            };
+            upgrade::to_websocket(stream, &target, token.as_ref()).await
+        };
+        let stream = tokio::time::timeout(settings.handshake_timeout, shaking_hands)
+            .await
+            .map_err(|_| LinkFault::HandshakeSlow)??;
+        Ok(session::over(stream).await)
+    }
+
+    /// The token as its file holds it at this moment; `None` when none is to be sent.
+    async fn token(&self) -> Result<Option<Secret>, LinkFault> {
+        let Some(name) = self.0.settings.token_file.clone() else {
+            return Ok(None);
+        };
+        let bridge = self.clone();
+        let read = tokio::task::spawn_blocking(move || match bridge.0.secrets.read(&name) {
+            Ok(token) if token.is_empty() => Err(format!("{name} is empty")),
+            Ok(token) => Ok(token),
+            Err(error) => Err(error.to_string()),
+        });
+        match read.await {
+            Ok(token) => token.map(Some).map_err(LinkFault::NoToken),
+            Err(_) => Err(LinkFault::NoToken("its file could not be read".to_owned())),
+        }
+    }
+}
+
+/// Returns when the link is closed while it still connects. There is nothing to send on it before.
+async fn closed_early(end: &mut LinkEnd) {
+    while let Some(Order::Send(_)) = end.orders.recv().await {}
+}
+
+#[cfg(test)]
+mod tests;
