@@ -8,6 +8,12 @@ use crate::media::{CodecName, DigitsBy};
 use crate::network::Transport;
 use crate::secret::Secret;
 
+pub mod digest;
+pub mod headers;
+pub mod offer_answer;
+pub mod uri;
+pub mod wire;
+
 /// The `[sip]` section, checked, with what the offer needs of `[media]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
