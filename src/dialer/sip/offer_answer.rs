@@ -1,11 +1,11 @@
 //! Offer and answer (RFC 3264, RFC 8866): session descriptions stay inside the SIP dialer, what comes out is a
-//! [`Plan`].
+//! [`Plan`](crate::media::Plan).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use crate::media::{CodecName, Direction, Plan};
+use crate::media::{CodecName, Direction};
 
 mod read;
 #[cfg(test)]
@@ -17,6 +17,8 @@ pub use write::offer;
 
 /// The payload type of telephone-event in our offers (RFC 4733).
 pub const TELEPHONE_EVENT: u8 = 101;
+/// As rtpmap spells it, at the clock rate of all our codecs.
+const TELEPHONE_EVENT_ENCODING: (&str, u32) = ("telephone-event", 8000);
 
 /// What an offer is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +49,13 @@ pub enum AnswerFault {
     /// Not a session description.
     #[error("the session description cannot be read: {0}")]
     Malformed(String),
-    /// More streams than anybody needs, or other ones than were offered.
-    #[error("the answer has {found} streams to {offered} offered")]
+    /// More streams than anybody needs.
+    #[error("the session description has {found} streams, more than {most}")]
     Streams {
         /// How many there are.
         found: usize,
-        /// How many were offered.
-        offered: usize,
+        /// How many are looked at.
+        most: usize,
     },
     /// No audio stream, or all of them refused with port 0.
     #[error("the far end refused audio")]
@@ -93,7 +95,10 @@ impl AnswerFault {
     }
 }
 
-/// Whether the address can only mean that the stream is held (RFC 3264 8.4, the old way).
-fn is_hold_address(address: IpAddr) -> bool {
-    address.is_unspecified()
+/// What the far end wrote, for people: short, without control characters.
+fn shown(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(64)
+        .collect()
 }

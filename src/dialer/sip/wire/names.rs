@@ -97,6 +97,12 @@ pub(super) fn canonical(name: &str) -> &str {
     KNOWN.iter().chain(OTHERS).find(is_it).copied().unwrap_or(name)
 }
 
+/// Every canonical name.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().chain(OTHERS).copied()
+}
+
 /// The compact forms of the IANA registry.
 fn expand(letter: u8) -> Option<&'static str> {
     Some(match letter.to_ascii_lowercase() {

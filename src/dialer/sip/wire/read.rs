@@ -143,7 +143,7 @@ impl Head {
         if value.len() > LONGEST_VALUE {
             return Err("a header is too long");
         }
-        let value = unfolded(value.trim_matches([' ', '\t', '\r', '\n']));
+        let value = unfolded(value);
         // A lone CR or LF is a line end to some and none to others.
         if value.contains(['\r', '\n']) {
             return Err("a header holds a lone CR or LF");
@@ -284,18 +284,21 @@ impl Malformed {
     }
 }
 
-/// Makes each fold one space (RFC 3261 7.3.1).
+/// Makes each fold one space (RFC 3261 7.3.1), and takes the white space around the whole away.
 fn unfolded(value: &str) -> String {
-    if !value.contains("\r\n") {
-        return value.to_owned();
-    }
-    let mut pieces = value.split("\r\n").map(|piece| piece.trim_matches([' ', '\t']));
-    let first = pieces.next().unwrap_or("").to_owned();
-    pieces.fold(first, |mut whole, piece| {
-        whole.push(' ');
+    const WHITE: [char; 2] = [' ', '\t'];
+    let mut whole = String::with_capacity(value.len());
+    for piece in value
+        .split("\r\n")
+        .map(|piece| piece.trim_matches(WHITE))
+        .filter(|piece| !piece.is_empty())
+    {
+        if !whole.is_empty() {
+            whole.push(' ');
+        }
         whole.push_str(piece);
-        whole
-    })
+    }
+    whole
 }
 
 fn read_start_line(line: &str) -> Result<StartLine, Refusal> {
