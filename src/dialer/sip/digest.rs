@@ -11,6 +11,9 @@ use super::wire::{Headers, Request, Response};
 use crate::chance::Chance;
 use crate::secret::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// How often in a row a nonce may be called stale before we stop asking: a far end that does so for ever would keep
 /// us busy for ever.
 const MOST_STALE: u8 = 3;
@@ -60,9 +63,24 @@ pub struct Authenticator {
 struct Realm {
     kind: Kind,
     challenge: Challenge,
+    /// Ours; one for each of their nonces, since the key of `-sess` holds the first (RFC 7616 3.4.2).
+    cnonce: String,
+    /// How often their nonce was used.
     nonce_count: u32,
-    /// How often in a row its nonces were stale.
+    /// How often in a row its nonces were called stale.
     stale: u8,
+    standing: Standing,
+}
+
+/// `Asked → Shown → Proven`, and from each back to `Asked` by another challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It asked; nothing was shown yet.
+    Asked,
+    /// Credentials were sent.
+    Shown,
+    /// And not refused.
+    Proven,
 }
 
 /// Who asks: the far end itself or a proxy.
@@ -101,87 +119,105 @@ impl Authenticator {
         account: Option<&Account>,
         response: &Response,
     ) -> Result<(), DigestFault> {
-        let kind = if response.status == 407 {
-            Kind::Proxy
-        } else {
-            Kind::Origin
-        };
-        let account = account.filter(|account| !account.username.is_empty() && !account.password.is_empty());
-        let account = account.ok_or(DigestFault::NoAccount)?;
-        let chosen = strongest_of_each_realm(&response.headers, kind);
+        let account = usable(account).ok_or(DigestFault::NoAccount)?;
         let mut fault = DigestFault::NoUsableChallenge;
         let mut taken = 0;
-        for challenge in chosen {
-            let realm = challenge.get("realm").unwrap_or("");
-            if !account.realm.is_empty() && account.realm != realm {
-                fault = DigestFault::OtherRealm(shown(realm));
-                continue;
+        // A forking proxy puts what it collected into one response, of both kinds (RFC 3261 16.7).
+        for kind in [Kind::Origin, Kind::Proxy] {
+            for challenge in strongest_of_each_realm(&response.headers, kind) {
+                let realm = challenge.get("realm").unwrap_or("");
+                if !account.realm.is_empty() && account.realm != realm {
+                    fault = DigestFault::OtherRealm(shown(realm));
+                    continue;
+                }
+                self.take_challenge(kind, challenge)?;
+                taken += 1;
             }
-            self.take_challenge(kind, challenge)?;
-            taken += 1;
         }
         if taken == 0 { Err(fault) } else { Ok(()) }
     }
 
     fn take_challenge(&mut self, kind: Kind, challenge: Challenge) -> Result<(), DigestFault> {
+        let asked = |challenge, stale| Realm {
+            kind,
+            challenge,
+            cnonce: String::new(),
+            nonce_count: 0,
+            stale,
+            standing: Standing::Asked,
+        };
         let is_same =
             |realm: &&mut Realm| realm.kind == kind && realm.challenge.get("realm") == challenge.get("realm");
         let Some(known) = self.realms.iter_mut().find(is_same) else {
             if self.realms.len() == MOST_REALMS {
                 return Err(DigestFault::NoUsableChallenge);
             }
-            self.realms.push(Realm {
-                kind,
-                challenge,
-                nonce_count: 0,
-                stale: 0,
-            });
+            self.realms.push(asked(challenge, 0));
             return Ok(());
         };
         let is_stale = challenge
             .get("stale")
             .is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
-        // Used and asked for again: the answer was wrong, unless only the nonce was too old (RFC 7616 3.3).
-        if known.nonce_count > 0 && !is_stale {
-            return Err(DigestFault::Refused);
-        }
-        if known.stale == MOST_STALE {
+        let is_new = known.challenge.get("nonce") != challenge.get("nonce");
+        let stale = match known.standing {
+            Standing::Asked => known.stale,
+            // Shown and asked for again: wrong, unless only the nonce was too old (RFC 7616 3.3).
+            Standing::Shown if is_stale => known.stale + 1,
+            Standing::Shown => return Err(DigestFault::Refused),
+            // They were right once: many servers forget to say that the nonce has become stale.
+            Standing::Proven if is_stale || is_new => 1,
+            Standing::Proven => return Err(DigestFault::Refused),
+        };
+        if stale > MOST_STALE {
             return Err(DigestFault::StaleForEver);
         }
-        *known = Realm {
-            kind,
-            challenge,
-            nonce_count: 0,
-            stale: known.stale + 1,
-        };
+        *known = asked(challenge, stale);
         Ok(())
     }
 
     /// Notes that a request with credentials was not challenged again: they are right.
     pub fn note_accepted(&mut self) {
-        for realm in &mut self.realms {
-            realm.stale = 0;
+        for realm in self
+            .realms
+            .iter_mut()
+            .filter(|realm| realm.standing == Standing::Shown)
+        {
+            realm.standing = Standing::Proven;
         }
     }
 
-    /// Writes credentials for every realm that has challenged us into a request, in place of older ones. For an ACK
-    /// to a 2xx copy those of the INVITE (RFC 3261 22.1).
+    /// Writes credentials for every realm that has challenged us into a request, in place of older ones. An ACK to
+    /// a 2xx gets those of its INVITE, unchanged, by a copy (RFC 3261 22.1), not from here.
     pub fn authorize(&mut self, account: Option<&Account>, request: &mut Request, chance: &mut Chance) {
-        let Some(account) = account else { return };
         for kind in [Kind::Origin, Kind::Proxy] {
             request.headers.remove(kind.credentials_header());
         }
+        let Some(account) = usable(account) else { return };
         for realm in &mut self.realms {
+            if realm.cnonce.is_empty() {
+                realm.cnonce = chance.hex(16);
+            }
             realm.nonce_count = realm.nonce_count.saturating_add(1);
-            let cnonce = chance.hex(16);
-            let credentials = credentials(&realm.challenge, account, request, realm.nonce_count, &cnonce);
+            let asked = Asked {
+                method: request.method.as_str(),
+                uri: request.uri.as_str(),
+                body: &request.body,
+            };
+            let credentials = credentials(&realm.challenge, account, asked, realm.nonce_count, &realm.cnonce);
             if let Some(credentials) = credentials {
+                if realm.standing == Standing::Asked {
+                    realm.standing = Standing::Shown;
+                }
                 request
                     .headers
                     .push(realm.kind.credentials_header(), credentials.to_string());
             }
         }
     }
+}
+
+fn usable(account: Option<&Account>) -> Option<&Account> {
+    account.filter(|account| !account.username.is_empty() && !account.password.is_empty())
 }
 
 /// The digest algorithms, the weakest first.
@@ -202,8 +238,16 @@ impl Hash {
     }
 }
 
-/// An algorithm, and whether its key depends on the session (`-sess`).
-fn read_algorithm(challenge: &Challenge) -> Option<(Hash, bool)> {
+/// What a challenge asks for, when all of it is known to us.
+struct Method {
+    hash: Hash,
+    /// Whether the key depends on the session (`-sess`).
+    is_session: bool,
+    /// `auth` or `auth-int`; none as RFC 2069 had it.
+    qop: Option<&'static str>,
+}
+
+fn read_method(challenge: &Challenge) -> Option<Method> {
     let name = challenge.get("algorithm").unwrap_or("MD5").to_ascii_uppercase();
     let (name, is_session) = name
         .strip_suffix("-SESS")
@@ -214,22 +258,27 @@ fn read_algorithm(challenge: &Challenge) -> Option<(Hash, bool)> {
         "SHA-512-256" => Hash::Sha512Half,
         _ => return None,
     };
-    Some((hash, is_session))
+    let qop = match challenge.get("qop") {
+        None => None,
+        Some(offered) => {
+            let has = |qop: &&str| {
+                offered
+                    .split(',')
+                    .any(|found| found.trim().eq_ignore_ascii_case(qop))
+            };
+            Some(["auth", "auth-int"].into_iter().find(has)?)
+        }
+    };
+    // The key of a session holds our nonce, which is only sent with a qop.
+    (!is_session || qop.is_some()).then_some(Method {
+        hash,
+        is_session,
+        qop,
+    })
 }
 
-/// `auth` before `auth-int`; the outer `None` when all that is offered is unknown, the inner when nothing is.
-fn read_qop(challenge: &Challenge) -> Option<Option<&'static str>> {
-    let Some(offered) = challenge.get("qop") else {
-        return Some(None);
-    };
-    let has = |qop: &str| {
-        offered
-            .split(',')
-            .any(|found| found.trim().eq_ignore_ascii_case(qop))
-    };
-    ["auth", "auth-int"].into_iter().find(|qop| has(qop)).map(Some)
-}
-
+/// One challenge for each realm: that with the strongest algorithm, the first of equals. RFC 8760 2.4 would take the
+/// first of all; an attacker on the way could then choose the weakest.
 fn strongest_of_each_realm(headers: &Headers, kind: Kind) -> Vec<Challenge> {
     let lines = headers.all(kind.challenge_header());
     let mut chosen: Vec<(Hash, Challenge)> = Vec::new();
@@ -239,9 +288,7 @@ fn strongest_of_each_realm(headers: &Headers, kind: Kind) -> Vec<Challenge> {
     {
         let is_complete =
             challenge.is_digest() && challenge.get("realm").is_some() && challenge.get("nonce").is_some();
-        let Some((hash, _)) =
-            read_algorithm(&challenge).filter(|_| is_complete && read_qop(&challenge).is_some())
-        else {
+        let Some(Method { hash, .. }) = read_method(&challenge).filter(|_| is_complete) else {
             continue;
         };
         match chosen
@@ -256,36 +303,43 @@ fn strongest_of_each_realm(headers: &Headers, kind: Kind) -> Vec<Challenge> {
     chosen.into_iter().map(|(_, challenge)| challenge).collect()
 }
 
+/// What the proof is about.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    method: &'a str,
+    uri: &'a str,
+    body: &'a [u8],
+}
+
 /// The proof (RFC 7616 3.4); `None` when the challenge is of no kind that we know.
-pub fn credentials(
+fn credentials(
     challenge: &Challenge,
     account: &Account,
-    request: &Request,
+    asked: Asked<'_>,
     nonce_count: u32,
     cnonce: &str,
 ) -> Option<Credentials> {
-    let (hash, is_session) = read_algorithm(challenge)?;
-    let qop = read_qop(challenge)?;
+    let Method {
+        hash,
+        is_session,
+        qop,
+    } = read_method(challenge)?;
     let (realm, nonce) = (challenge.get("realm")?, challenge.get("nonce")?);
-    let (username, uri) = (&account.username, request.uri.as_str());
+    let Asked { method, uri, body } = asked;
+    let username = &account.username;
     let mut key = hash.hex(format!("{username}:{realm}:{}", account.password.expose()).as_bytes());
     if is_session {
         key = hash.hex(format!("{key}:{nonce}:{cnonce}").as_bytes());
     }
     let what = match qop {
-        Some("auth-int") => format!("{}:{uri}:{}", request.method, hash.hex(&request.body)),
-        _ => format!("{}:{uri}", request.method),
+        Some("auth-int") => format!("{method}:{uri}:{}", hash.hex(body)),
+        _ => format!("{method}:{uri}"),
     };
     let what = hash.hex(what.as_bytes());
     let proof = match qop {
         Some(qop) => format!("{key}:{nonce}:{nonce_count:08x}:{cnonce}:{qop}:{what}"),
         None => format!("{key}:{nonce}:{what}"),
     };
-    let protection = qop.map(|qop| Protection {
-        qop,
-        cnonce: cnonce.to_owned(),
-        nonce_count,
-    });
     Some(Credentials {
         username: username.clone(),
         realm: realm.to_owned(),
@@ -294,7 +348,11 @@ pub fn credentials(
         response: hash.hex(proof.as_bytes()),
         algorithm: challenge.get("algorithm").map(str::to_owned),
         opaque: challenge.get("opaque").map(str::to_owned),
-        protection,
+        protection: qop.map(|qop| Protection {
+            qop,
+            cnonce: cnonce.to_owned(),
+            nonce_count,
+        }),
     })
 }
 
