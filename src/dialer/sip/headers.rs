@@ -8,6 +8,8 @@ use thiserror::Error;
 pub mod authentication;
 pub mod name_addr;
 pub mod numbers;
+#[cfg(test)]
+mod tests;
 pub mod via;
 
 pub use authentication::{Challenge, Credentials};
