@@ -8,6 +8,26 @@ use crate::media::{CodecName, DigitsBy};
 use crate::network::Transport;
 use crate::secret::Secret;
 
+pub mod compose;
+pub mod dialog;
+pub mod digest;
+pub mod farewell;
+pub mod flows;
+pub mod headers;
+pub mod leg;
+pub mod listening;
+pub mod locate;
+pub mod offer_answer;
+pub mod outbound_call;
+pub mod recovery;
+pub mod request;
+pub mod transaction;
+pub mod uri;
+pub mod user_agent;
+pub mod wire;
+#[cfg(test)]
+mod tests;
+
 /// The `[sip]` section, checked, with what the offer needs of `[media]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -40,6 +60,6 @@ pub struct Settings {
 }
 
 /// Builds the SIP dialer.
-pub fn build(_parts: Parts<'_>) -> Box<dyn Dialer> {
-    todo!("the user agent")
+pub fn build(parts: Parts<'_>) -> Box<dyn Dialer> {
+    Box::new(user_agent::UserAgent::new(parts))
 }

@@ -1,0 +1,90 @@
+//! Messages that are made from others: ACK, CANCEL, the next attempt of a request, our answers to theirs.
+
+use std::net::SocketAddr;
+
+use super::headers::{CSeq, NameAddr, Via};
+use super::wire::{Method, Request, Response, reason_phrase};
+use crate::chance::Chance;
+use crate::network::Transport;
+
+/// What we understand; it stands in every Allow.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// As User-Agent and Server carry it.
+pub const PRODUCT: &str = concat!("meetd/", env!("CARGO_PKG_VERSION"));
+
+/// A Via of ours that asks for rport (RFC 3581), with a branch of its own.
+pub fn via(transport: Transport, sent_by: SocketAddr, chance: &mut Chance) -> Via {
+    let branch = format!("{}{}", super::headers::via::MAGIC_COOKIE, chance.hex(12));
+    let mut via = Via::new(transport, sent_by, &branch);
+    via.parameters.set("rport", None);
+    via
+}
+
+/// The ACK of a refused INVITE: it belongs to the INVITE's transaction (RFC 3261 17.1.1.3).
+pub fn acknowledge_refusal(invite: &Request, refusal: &Response) -> Request {
+    let mut ack = sibling(invite, Method::Ack);
+    if let Some(to) = refusal.headers.get("To") {
+        ack.headers.set("To", to);
+    }
+    ack
+}
+
+/// The CANCEL of an INVITE (RFC 3261 9.1).
+pub fn cancel(invite: &Request) -> Request {
+    sibling(invite, Method::Cancel)
+}
+
+/// A request in the transaction of an INVITE: same URI, top Via, Route, From, To, Call-ID and CSeq number.
+fn sibling(invite: &Request, method: Method) -> Request {
+    let mut request = Request::new(method.clone(), invite.uri.clone());
+    if let Some(via) = invite.via_top() {
+        request.headers.push("Via", via.to_string());
+    }
+    for name in ["Route", "From", "To", "Call-ID"] {
+        for value in invite.headers.all(name) {
+            request.headers.push(name, value);
+        }
+    }
+    let number = invite.cseq().map_or(1, |cseq| cseq.number);
+    request.headers.push("CSeq", CSeq { number, method }.to_string());
+    request.headers.push("Max-Forwards", "70");
+    request.headers.push("User-Agent", PRODUCT);
+    request
+}
+
+/// The same request once more, in a transaction of its own.
+pub fn with_new_branch(request: &Request, chance: &mut Chance) -> Request {
+    let mut again = request.clone();
+    if let Some(mut via) = again.via_top() {
+        let branch = format!("{}{}", super::headers::via::MAGIC_COOKIE, chance.hex(12));
+        via.parameters.set("branch", Some(&branch));
+        again.headers.set("Via", via.to_string());
+    }
+    again
+}
+
+/// Our answer to a request of theirs; `tag` is ours when To has none yet.
+pub fn answer(request: &Request, status: u16, tag: &str) -> Response {
+    let mut response = request.response(status, reason_phrase(status));
+    // RFC 3261 8.2.6.2: every response but 100 has a tag in To.
+    if let Some(to) = request.to().filter(|to| to.tag().is_none() && status > 100) {
+        response
+            .headers
+            .set("To", NameAddr::with_tag(to, tag).to_string());
+    }
+    if status < 300 && matches!(request.method, Method::Invite | Method::Update) {
+        for value in request.headers.all("Record-Route") {
+            response.headers.push("Record-Route", value);
+        }
+    }
+    response.headers.push("Server", PRODUCT);
+    response
+}
+
+/// The same with Allow, as 405 and the answer to OPTIONS must have it (RFC 3261 8.2.1, 11.2).
+pub fn answer_with_allow(request: &Request, status: u16, tag: &str) -> Response {
+    let mut response = answer(request, status, tag);
+    response.headers.push("Allow", ALLOW);
+    response
+}

@@ -1,0 +1,503 @@
+//! Ends one dialog at the far end, in the background: after a call of ours is over for the room, for the second
+//! answer of a forked INVITE, and for what the last process left behind.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::compose;
+use super::digest::Authenticator;
+use super::leg::{Act, Invitation, Leg, Profile};
+use super::locate::Target;
+use super::recovery::{Orphan, RecordedState};
+use super::request::Whither;
+use super::transaction::table::{ClientKey, ServerKey};
+use super::transaction::{Failure, PATIENCE};
+use super::wire::{Method, Request, Response};
+use crate::chance::Chance;
+use crate::time::{Deadline, Moment, Now};
+
+/// After a failed connection it is tried again this often, for as long as the farewell lasts: at boot the network
+/// may be later than we are.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// ```text
+///          1xx: CANCEL               2xx: ACK, BYE
+/// Armed ─────────────→ Cancelling ─────────────────→ Leaving ──answer, BYE, silence──→ Over
+///   │ 2xx: ACK, BYE       │ refusal                     ↑  ↑                            ↑
+///   ├─────────────────────┼─────────────────────────────┘  │ 2xx: ACK, BYE              │
+///   │ silence             └───────────────────────────────────────────────────────────→ ┤
+///   └──→ Lingering (Cancelling too, after silence) ────────┴──nothing more─────────────→ ┘
+/// ```
+enum State {
+    /// The INVITE is unanswered, and nothing may be cancelled before a provisional response (RFC 3261 9.1).
+    Armed {
+        invitation: Invitation,
+        until: Moment,
+        again: Again,
+    },
+    /// The CANCEL left; the final response of the INVITE is awaited.
+    Cancelling {
+        invitation: Invitation,
+        until: Moment,
+        again: Again,
+    },
+    /// The BYE left.
+    Leaving {
+        leg: Box<Leg>,
+        bye: Bye,
+        until: Moment,
+        again: Again,
+    },
+    /// Nothing lives at the far end as far as anybody can know; a late 2xx is still ended.
+    Lingering { invitation: Invitation, until: Moment },
+    /// Nothing is left to do.
+    Over,
+}
+
+/// Whether a failed connection is tried again, and when.
+#[derive(Clone, Copy, Debug)]
+enum Again {
+    Never,
+    WhenItFails,
+    At(Moment),
+}
+
+/// The BYE that was sent last.
+struct Bye {
+    number: u32,
+    authenticator: Authenticator,
+}
+
+/// One dialog that is being ended.
+pub struct Farewell {
+    profile: Arc<Profile>,
+    chance: Chance,
+    state: State,
+    acts: VecDeque<Act>,
+}
+
+impl std::fmt::Debug for Farewell {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_tuple("Farewell")
+            .field(&self.state.name())
+            .finish()
+    }
+}
+
+impl Farewell {
+    /// For an INVITE that has had no response, and whose transaction runs.
+    pub fn armed(now: Now, profile: Arc<Profile>, chance: Chance, invitation: Invitation) -> Self {
+        let until = now.moment + PATIENCE;
+        Self::with(
+            profile,
+            chance,
+            State::Armed {
+                invitation,
+                until,
+                again: Again::Never,
+            },
+        )
+    }
+
+    /// For an INVITE that has had a provisional response: its CANCEL leaves.
+    pub fn cancel(now: Now, profile: Arc<Profile>, chance: Chance, invitation: Invitation) -> Self {
+        let until = now.moment + PATIENCE;
+        let mut this = Self::with(
+            profile,
+            chance,
+            State::Lingering {
+                invitation: invitation.clone(),
+                until,
+            },
+        );
+        this.send_cancel(now, invitation);
+        this
+    }
+
+    /// For a dialog: its BYE leaves.
+    pub fn leave(now: Now, profile: Arc<Profile>, chance: Chance, leg: Leg) -> Self {
+        let mut this = Self::with(profile, chance, State::Over);
+        this.say_bye(Box::new(leg), Authenticator::new(), now.moment + PATIENCE);
+        this
+    }
+
+    /// For one more 2xx to the same INVITE: it is acknowledged, and its dialog ended.
+    pub fn fork(now: Now, profile: Arc<Profile>, chance: Chance, leg: Leg) -> Self {
+        let mut this = Self::with(profile, chance, State::Over);
+        this.acts.push_back(Act::Record(leg.record()));
+        this.acts.push_back(leg.acknowledge());
+        this.say_bye(Box::new(leg), Authenticator::new(), now.moment + PATIENCE);
+        this
+    }
+
+    /// For an INVITE that stayed unanswered: only a late 2xx is still to be ended.
+    pub fn linger(now: Now, profile: Arc<Profile>, chance: Chance, invitation: Invitation) -> Self {
+        let until = now.moment + PATIENCE;
+        let mut this = Self::with(profile, chance, State::Lingering { invitation, until });
+        this.acts.push_back(Act::Erase);
+        this
+    }
+
+    /// For what the last process left behind.
+    pub fn recover(now: Now, profile: Arc<Profile>, chance: Chance, orphan: Orphan) -> Self {
+        let until = now.moment + PATIENCE;
+        match orphan {
+            Orphan::Invited {
+                invitation,
+                is_early: true,
+            } => {
+                let mut this = Self::with(
+                    profile,
+                    chance,
+                    State::Lingering {
+                        invitation: invitation.clone(),
+                        until,
+                    },
+                );
+                this.acts
+                    .push_back(Act::Resume(invitation.request.clone(), invitation.target));
+                this.send_cancel(now, invitation);
+                this
+            }
+            Orphan::Invited {
+                invitation,
+                is_early: false,
+            } => {
+                let send = send_invite(&invitation);
+                let armed = State::Armed {
+                    invitation,
+                    until,
+                    again: Again::WhenItFails,
+                };
+                let mut this = Self::with(profile, chance, armed);
+                this.acts.push_back(send);
+                this
+            }
+            Orphan::Dialog(leg) => Self::leave(now, profile, chance, *leg),
+        }
+    }
+
+    fn with(profile: Arc<Profile>, chance: Chance, state: State) -> Self {
+        Self {
+            profile,
+            chance,
+            state,
+            acts: VecDeque::new(),
+        }
+    }
+
+    /// Whether the dialog may still be alive at the far end, and is being ended.
+    pub fn is_pending(&self) -> bool {
+        match self.state {
+            State::Armed { .. } | State::Cancelling { .. } | State::Leaving { .. } => true,
+            State::Lingering { .. } | State::Over => false,
+        }
+    }
+
+    /// Whether nothing is left to do at all.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// The INVITE, for whatever still wants it.
+    pub fn invitation(&self) -> Option<&Invitation> {
+        match &self.state {
+            State::Armed { invitation, .. }
+            | State::Cancelling { invitation, .. }
+            | State::Lingering { invitation, .. } => Some(invitation),
+            State::Leaving { leg, .. } => Some(&leg.invitation),
+            State::Over => None,
+        }
+    }
+
+    /// Whether its flow to this target is still needed.
+    pub fn needs(&self, target: Target) -> bool {
+        self.is_pending()
+            && self
+                .invitation()
+                .is_some_and(|invitation| invitation.target == target)
+    }
+
+    /// Whether a response to the INVITE belongs to the dialog that is being ended.
+    pub fn is_answered_by(&self, response: &Response) -> bool {
+        match &self.state {
+            State::Leaving { leg, .. } => leg.dialog.is_answered_by(response),
+            State::Armed { .. } | State::Cancelling { .. } | State::Lingering { .. } | State::Over => false,
+        }
+    }
+
+    /// Whether a request of theirs belongs to the dialog that is being ended.
+    pub fn owns(&self, request: &Request) -> bool {
+        match &self.state {
+            State::Leaving { leg, .. } => leg.dialog.owns(request),
+            State::Armed { .. } | State::Cancelling { .. } | State::Lingering { .. } | State::Over => false,
+        }
+    }
+
+    /// Takes a response to the INVITE, the CANCEL or the BYE.
+    pub fn handle_response(&mut self, now: Now, response: &Response) {
+        let Some(cseq) = response.cseq() else { return };
+        match cseq.method {
+            Method::Invite => self.invite_answered(now, cseq.number, response),
+            Method::Bye => self.bye_answered(cseq.number, response),
+            // What becomes of the INVITE counts, whatever the CANCEL is answered with (RFC 3261 9.1).
+            _ => {}
+        }
+    }
+
+    fn invite_answered(&mut self, now: Now, number: u32, response: &Response) {
+        if self
+            .invitation()
+            .is_none_or(|invitation| invitation.number() != number)
+        {
+            return;
+        }
+        match (&self.state, response.status) {
+            (State::Armed { invitation, .. }, 100..=199) => {
+                let invitation = invitation.clone();
+                self.acts
+                    .push_back(Act::Record(invitation.record(RecordedState::Early)));
+                self.send_cancel(now, invitation);
+            }
+            (
+                State::Armed { invitation, .. }
+                | State::Cancelling { invitation, .. }
+                | State::Lingering { invitation, .. },
+                200..=299,
+            ) => {
+                let Some(leg) = Leg::begin(invitation.clone(), response, &mut self.chance) else {
+                    return;
+                };
+                self.acts.push_back(Act::Record(leg.record()));
+                self.acts.push_back(leg.acknowledge());
+                self.say_bye(Box::new(leg), Authenticator::new(), now.moment + PATIENCE);
+            }
+            (State::Armed { .. } | State::Cancelling { .. } | State::Lingering { .. }, 300..=699) => {
+                self.finish()
+            }
+            (State::Leaving { leg, .. }, 200..=299) if leg.dialog.is_answered_by(response) => {
+                self.acts.push_back(leg.acknowledge());
+            }
+            (State::Leaving { leg, .. }, 200..=299) => {
+                let invitation = leg.invitation.clone();
+                let Some(other) = Leg::begin(invitation, response, &mut self.chance) else {
+                    return;
+                };
+                let fork = Self::fork(now, self.profile.clone(), self.chance.fork(), other);
+                self.acts.push_back(Act::Fork(Box::new(fork)));
+            }
+            (
+                State::Armed { .. }
+                | State::Cancelling { .. }
+                | State::Lingering { .. }
+                | State::Leaving { .. }
+                | State::Over,
+                _,
+            ) => {}
+        }
+    }
+
+    fn bye_answered(&mut self, number: u32, response: &Response) {
+        let State::Leaving { leg, bye, until, .. } = &self.state else {
+            return;
+        };
+        if response.is_provisional() || bye.number != number {
+            return;
+        }
+        if matches!(response.status, 401 | 407) {
+            let (leg, until, mut authenticator) = (leg.clone(), *until, bye.authenticator.clone());
+            match authenticator.take_challenges(self.profile.account.as_ref(), response) {
+                Ok(()) => return self.say_bye(leg, authenticator, until),
+                Err(fault) => {
+                    tracing::warn!(%fault, status = response.status, "the far end takes no BYE from us")
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// Takes the end of a transaction, or of the search for a way, without answer.
+    pub fn handle_failure(&mut self, now: Now, method: &Method, failure: &Failure) {
+        let again_at = Again::At(now.moment + TRY_AGAIN);
+        match (&mut self.state, method, failure) {
+            (State::Armed { again, .. }, Method::Invite, Failure::Flow(_)) => match again {
+                Again::WhenItFails | Again::At(_) => *again = again_at,
+                Again::Never => self.invite_failed(now),
+            },
+            (State::Armed { invitation, .. }, Method::Invite, Failure::TimedOut) => {
+                let invitation = invitation.clone();
+                self.linger_on(now, invitation);
+            }
+            (State::Cancelling { again, .. }, Method::Cancel, Failure::Flow(_))
+            | (State::Leaving { again, .. }, Method::Bye, Failure::Flow(_)) => *again = again_at,
+            (State::Leaving { .. }, Method::Bye, Failure::TimedOut) => {
+                tracing::warn!("the far end never answered our BYE");
+                self.finish();
+            }
+            // The deadline of the state stands behind these.
+            (State::Armed { .. } | State::Cancelling { .. } | State::Leaving { .. }, _, _)
+            | (State::Lingering { .. } | State::Over, _, _) => {}
+        }
+    }
+
+    /// A datagram that nobody took made no dialog; of what went into a stream nobody knows.
+    fn invite_failed(&mut self, now: Now) {
+        if let State::Armed { invitation, .. } = &self.state
+            && !invitation.target.transport.is_stream()
+        {
+            let invitation = invitation.clone();
+            self.linger_on(now, invitation);
+        }
+    }
+
+    /// Takes a request of theirs in the dialog.
+    pub fn handle_request(&mut self, key: ServerKey, request: &Request) {
+        let status = if request.method == Method::Bye { 200 } else { 481 };
+        self.acts
+            .push_back(Act::Respond(key, compose::answer(request, status, "")));
+        if request.method == Method::Bye {
+            self.finish();
+        }
+    }
+
+    /// Looks at the clock.
+    pub fn handle_deadline(&mut self, now: Now) {
+        match &mut self.state {
+            State::Armed {
+                invitation, until, ..
+            }
+            | State::Cancelling {
+                invitation, until, ..
+            } if *until <= now.moment => {
+                let invitation = invitation.clone();
+                self.linger_on(now, invitation);
+            }
+            State::Leaving { until, .. } if *until <= now.moment => self.finish(),
+            State::Lingering { until, .. } if *until <= now.moment => self.enter(State::Over),
+            State::Armed {
+                invitation, again, ..
+            } if again.is_due(now) => {
+                *again = Again::WhenItFails;
+                self.acts.push_back(send_invite(invitation));
+            }
+            State::Cancelling {
+                invitation, again, ..
+            } if again.is_due(now) => {
+                *again = Again::WhenItFails;
+                self.acts.push_back(invitation.cancel());
+            }
+            State::Leaving {
+                leg,
+                bye,
+                until,
+                again,
+            } if again.is_due(now) => {
+                let (leg, authenticator, until) = (leg.clone(), bye.authenticator.clone(), *until);
+                self.say_bye(leg, authenticator, until);
+            }
+            State::Armed { .. }
+            | State::Cancelling { .. }
+            | State::Leaving { .. }
+            | State::Lingering { .. }
+            | State::Over => {}
+        }
+    }
+
+    /// When it wants to be woken.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let (until, again, why) = match &self.state {
+            State::Armed { until, again, .. } => (*until, *again, "unanswered INVITE is given up"),
+            State::Cancelling { until, again, .. } => (*until, *again, "cancelled INVITE is given up"),
+            State::Leaving { until, again, .. } => (*until, *again, "unanswered BYE is given up"),
+            State::Lingering { until, .. } => (*until, Again::Never, "late answers are no longer awaited"),
+            State::Over => return None,
+        };
+        let at = match again {
+            Again::At(at) => at.min(until),
+            Again::Never | Again::WhenItFails => until,
+        };
+        Some(Deadline { at, why })
+    }
+
+    /// What it wants done next.
+    pub fn poll_output(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    fn send_cancel(&mut self, now: Now, invitation: Invitation) {
+        self.acts.push_back(invitation.cancel());
+        self.acts.push_back(Act::Sync);
+        let until = now.moment + PATIENCE;
+        self.enter(State::Cancelling {
+            invitation,
+            until,
+            again: Again::WhenItFails,
+        });
+    }
+
+    /// Sends a BYE, the first one or the next one; all of them together have until then.
+    fn say_bye(&mut self, mut leg: Box<Leg>, mut authenticator: Authenticator, until: Moment) {
+        let mut request = leg.next_request(Method::Bye, &mut self.chance);
+        authenticator.authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
+        self.acts.push_back(Act::Record(leg.record()));
+        self.acts.push_back(Act::Send(request, leg.whither()));
+        self.acts.push_back(Act::Sync);
+        let bye = Bye {
+            number: leg.dialog.number(),
+            authenticator,
+        };
+        self.enter(State::Leaving {
+            leg,
+            bye,
+            until,
+            again: Again::WhenItFails,
+        });
+    }
+
+    fn linger_on(&mut self, now: Now, invitation: Invitation) {
+        self.acts
+            .push_back(Act::Abandon(ClientKey::of_request(&invitation.request)));
+        self.acts.push_back(Act::Erase);
+        self.enter(State::Lingering {
+            invitation,
+            until: now.moment + PATIENCE,
+        });
+    }
+
+    fn finish(&mut self) {
+        self.acts.push_back(Act::Erase);
+        self.enter(State::Over);
+    }
+
+    fn enter(&mut self, next: State) {
+        tracing::debug!(from = self.state.name(), to = next.name(), "farewell");
+        self.state = next;
+    }
+}
+
+fn send_invite(invitation: &Invitation) -> Act {
+    Act::Send(invitation.request.clone(), Whither::Exactly(invitation.target))
+}
+
+impl Again {
+    fn is_due(self, now: Now) -> bool {
+        match self {
+            Self::At(at) => at <= now.moment,
+            Self::Never | Self::WhenItFails => false,
+        }
+    }
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Armed { .. } => "Armed",
+            Self::Cancelling { .. } => "Cancelling",
+            Self::Leaving { .. } => "Leaving",
+            Self::Lingering { .. } => "Lingering",
+            Self::Over => "Over",
+        }
+    }
+}

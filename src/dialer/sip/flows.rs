@@ -1,0 +1,289 @@
+//! The connections to far ends and from them: opened once for each target, shared, opened again when they are gone,
+//! closed when nobody needs them. Bytes that are sent before a flow is open wait for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::locate::Target;
+use super::transaction::Path;
+use super::wire::StreamReader;
+use crate::network::{FlowId, FlowRequest, Transport};
+use crate::time::{Deadline, Moment, Now};
+
+/// How many connections from outside are kept. Beyond it the one that was silent for longest is closed.
+const ACCEPTED: usize = 32;
+/// How long a connection from outside may be silent.
+const IDLE: Duration = Duration::from_secs(120);
+/// How long opening may take, by our clock: the edge has its own limits, which are shorter.
+const OPENING: Duration = Duration::from_secs(15);
+/// How many messages may wait for a flow to open.
+const WAITING: usize = 16;
+
+/// A flow that we opened.
+struct Outgoing {
+    target: Target,
+    state: OutgoingState,
+    reader: StreamReader,
+}
+
+/// ```text
+/// Opening ──→ Open ──→ (gone)
+/// ```
+enum OutgoingState {
+    Opening { waiting: Vec<Vec<u8>>, until: Moment },
+    Open { local: SocketAddr },
+}
+
+/// A connection that others opened.
+struct Accepted {
+    remote: SocketAddr,
+    heard: Moment,
+    reader: StreamReader,
+}
+
+/// What the flows want done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a flow.
+    Open(FlowId, FlowRequest),
+    /// Send bytes.
+    Transmit(Path, Vec<u8>),
+    /// Close a flow.
+    Close(FlowId),
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Flows {
+    outgoing: BTreeMap<FlowId, Outgoing>,
+    accepted: BTreeMap<FlowId, Accepted>,
+    outputs: VecDeque<Output>,
+}
+
+impl Flows {
+    /// The flow to a target, opened when there is none; `local_port` is the port that datagrams leave from.
+    pub fn path_to(
+        &mut self,
+        now: Now,
+        target: Target,
+        local_port: u16,
+        number: impl FnOnce() -> FlowId,
+    ) -> Path {
+        let is_reliable = target.transport.is_stream();
+        if let Some((flow, _)) = self
+            .outgoing
+            .iter()
+            .find(|(_, outgoing)| outgoing.target == target)
+        {
+            return Path {
+                flow: *flow,
+                to: None,
+                is_reliable,
+            };
+        }
+        let flow = number();
+        let remote = target.address;
+        let request = match target.transport {
+            Transport::Udp => FlowRequest::ConnectUdp { local_port, remote },
+            // A TLS target is refused where targets are read.
+            Transport::Tcp | Transport::Tls => FlowRequest::ConnectTcp { remote },
+        };
+        let state = OutgoingState::Opening {
+            waiting: Vec::new(),
+            until: now.moment + OPENING,
+        };
+        self.outgoing.insert(
+            flow,
+            Outgoing {
+                target,
+                state,
+                reader: StreamReader::new(),
+            },
+        );
+        self.outputs.push_back(Output::Open(flow, request));
+        Path {
+            flow,
+            to: None,
+            is_reliable,
+        }
+    }
+
+    /// The local address of the open flow to a target.
+    pub fn local(&self, target: Target) -> Option<SocketAddr> {
+        self.outgoing
+            .values()
+            .find(|outgoing| outgoing.target == target)
+            .and_then(|outgoing| match outgoing.state {
+                OutgoingState::Open { local } => Some(local),
+                OutgoingState::Opening { .. } => None,
+            })
+    }
+
+    /// The target of a flow that we opened.
+    pub fn target(&self, flow: FlowId) -> Option<Target> {
+        self.outgoing.get(&flow).map(|outgoing| outgoing.target)
+    }
+
+    /// Sends, or keeps until the flow is open.
+    pub fn transmit(&mut self, path: Path, bytes: Vec<u8>) {
+        match self
+            .outgoing
+            .get_mut(&path.flow)
+            .map(|outgoing| &mut outgoing.state)
+        {
+            Some(OutgoingState::Opening { waiting, .. }) => {
+                if waiting.len() < WAITING {
+                    waiting.push(bytes);
+                }
+            }
+            Some(OutgoingState::Open { .. }) => self.outputs.push_back(Output::Transmit(path, bytes)),
+            // A listening flow, or a connection of theirs.
+            None if path.to.is_some() || self.accepted.contains_key(&path.flow) => {
+                self.outputs.push_back(Output::Transmit(path, bytes));
+            }
+            None => tracing::debug!(
+                flow = path.flow.0,
+                "the connection is gone, a SIP message was not sent"
+            ),
+        }
+    }
+
+    /// It is open: what waited leaves.
+    pub fn opened(&mut self, flow: FlowId, local: SocketAddr) {
+        let Some(outgoing) = self.outgoing.get_mut(&flow) else {
+            return;
+        };
+        let path = Path {
+            flow,
+            to: None,
+            is_reliable: outgoing.target.transport.is_stream(),
+        };
+        if let OutgoingState::Opening { waiting, .. } =
+            std::mem::replace(&mut outgoing.state, OutgoingState::Open { local })
+        {
+            tracing::debug!(flow = flow.0, remote = %outgoing.target.address, "SIP flow Opening -> Open");
+            self.outputs
+                .extend(waiting.into_iter().map(|bytes| Output::Transmit(path, bytes)));
+        }
+    }
+
+    /// Others connected; the connection that is closed for it, if any, is given back.
+    pub fn accepted(&mut self, now: Now, flow: FlowId, remote: SocketAddr) -> Option<FlowId> {
+        let oldest = self
+            .accepted
+            .iter()
+            .min_by_key(|(_, accepted)| accepted.heard)
+            .map(|(flow, _)| *flow);
+        let evicted = oldest.filter(|_| self.accepted.len() >= ACCEPTED);
+        if let Some(evicted) = evicted {
+            self.close(evicted);
+        }
+        self.accepted.insert(
+            flow,
+            Accepted {
+                remote,
+                heard: now.moment,
+                reader: StreamReader::new(),
+            },
+        );
+        evicted
+    }
+
+    /// The reader of a stream, when the flow is one.
+    pub fn reader(&mut self, now: Now, flow: FlowId) -> Option<&mut StreamReader> {
+        if let Some(accepted) = self.accepted.get_mut(&flow) {
+            accepted.heard = now.moment;
+            return Some(&mut accepted.reader);
+        }
+        let outgoing = self.outgoing.get_mut(&flow)?;
+        outgoing
+            .target
+            .transport
+            .is_stream()
+            .then_some(&mut outgoing.reader)
+    }
+
+    /// Whether others opened it.
+    pub fn is_accepted(&self, flow: FlowId) -> bool {
+        self.accepted.contains_key(&flow)
+    }
+
+    /// The far end of a flow.
+    pub fn remote(&self, flow: FlowId) -> Option<SocketAddr> {
+        let accepted = self.accepted.get(&flow).map(|accepted| accepted.remote);
+        accepted.or_else(|| self.outgoing.get(&flow).map(|outgoing| outgoing.target.address))
+    }
+
+    /// It could not be opened, or a stream ended. `false` when it lives on: an ICMP error on an open datagram flow.
+    pub fn failed(&mut self, flow: FlowId) -> bool {
+        if let Some(outgoing) = self.outgoing.get(&flow)
+            && matches!(outgoing.state, OutgoingState::Open { .. })
+            && !outgoing.target.transport.is_stream()
+        {
+            return false;
+        }
+        self.outgoing.remove(&flow).is_some() | self.accepted.remove(&flow).is_some()
+    }
+
+    /// Closes a flow.
+    pub fn close(&mut self, flow: FlowId) {
+        if self.outgoing.remove(&flow).is_some() | self.accepted.remove(&flow).is_some() {
+            self.outputs.push_back(Output::Close(flow));
+        }
+    }
+
+    /// Closes what we opened and nobody needs.
+    pub fn close_unused(&mut self, is_used: impl Fn(FlowId, Target) -> bool) {
+        let unused = self
+            .outgoing
+            .iter()
+            .filter(|(flow, outgoing)| !is_used(**flow, outgoing.target));
+        for flow in unused.map(|(flow, _)| *flow).collect::<Vec<_>>() {
+            self.close(flow);
+        }
+    }
+
+    /// Closes flows that took too long to open, and silent connections of others, and says which.
+    pub fn close_expired(&mut self, now: Now) -> Vec<(FlowId, Option<Target>, SocketAddr)> {
+        let slow = self.outgoing.iter().filter(|(_, outgoing)| match outgoing.state {
+            OutgoingState::Opening { until, .. } => until <= now.moment,
+            OutgoingState::Open { .. } => false,
+        });
+        let slow = slow.map(|(flow, outgoing)| (*flow, Some(outgoing.target), outgoing.target.address));
+        let idle = self
+            .accepted
+            .iter()
+            .filter(|(_, accepted)| accepted.heard + IDLE <= now.moment);
+        let gone: Vec<_> = slow
+            .chain(idle.map(|(flow, accepted)| (*flow, None, accepted.remote)))
+            .collect();
+        for (flow, _, _) in &gone {
+            self.close(*flow);
+        }
+        gone
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When it wants to be woken.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let opening = self.outgoing.values().map(|outgoing| match outgoing.state {
+            OutgoingState::Opening { until, .. } => Some(Deadline {
+                at: until,
+                why: "SIP connection opens",
+            }),
+            OutgoingState::Open { .. } => None,
+        });
+        let idle = self.accepted.values().map(|accepted| {
+            Some(Deadline {
+                at: accepted.heard + IDLE,
+                why: "SIP connection from outside is silent",
+            })
+        });
+        Deadline::earliest(opening.chain(idle))
+    }
+}

@@ -1,0 +1,854 @@
+//! One call of ours, from the dial string to the end. What is left to do at the far end after that is a
+//! [`Farewell`]'s business.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::compose;
+use super::digest::Authenticator;
+use super::farewell::Farewell;
+use super::headers::{CSeq, NameAddr};
+use super::leg::{Act, Invitation, Leg, Profile};
+use super::locate::{self, Hop, Locating, Step, Target};
+use super::offer_answer::{self, OfferParts};
+use super::recovery::{self, RecordedState};
+use super::request::Whither;
+use super::transaction::Failure;
+use super::uri::{Host, Scheme, Uri};
+use super::wire::{Method, Request, Response};
+use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
+use crate::chance::Chance;
+use crate::media::{self, Direction};
+use crate::network::{ConnectFault, NamesAnswer, Transport};
+use crate::time::{Deadline, Moment, Now};
+
+mod confirmed;
+mod conversation;
+mod info_digits;
+
+use conversation::Conversation;
+
+/// The edge gives up on names and connections before this; nothing waits longer even if it does not.
+const LOCATING: Duration = Duration::from_secs(10);
+/// As [`LOCATING`].
+const CONNECTING: Duration = Duration::from_secs(15);
+/// Opening a socket of our own takes no time.
+const RESERVING: Duration = Duration::from_secs(5);
+
+/// ```text
+/// Locating ──→ Connecting ──→ ReservingMedia ──record, INVITE──→ Inviting ──1xx──→ Early ──2xx──→ Confirmed
+///                  ↑  ↑___more addresses___│   ↑                  │ │ 401, 407: a new INVITE        │
+///                  │                       └───┴──────────────────┘ │  (Early too)                  │
+///                  └────────ICMP error, more addresses──────────────┘                               │
+/// Every state ──hang-up, refusal, fault──→ Ended ←──────────────────────────────────────────────────┘
+/// ```
+enum State {
+    /// The name of the next hop is asked for.
+    Locating { locating: Locating, until: Moment },
+    /// The flow to the first of the targets opens.
+    Connecting {
+        target: Target,
+        others: VecDeque<Target>,
+        until: Moment,
+    },
+    /// The audio side opens its socket.
+    ReservingMedia {
+        reached: Reached,
+        others: VecDeque<Target>,
+        until: Moment,
+    },
+    /// The INVITE left (and is recorded); nothing was heard yet.
+    Inviting {
+        reached: Reached,
+        others: VecDeque<Target>,
+        invitation: Invitation,
+        offered: OfferParts,
+    },
+    /// A provisional response came.
+    Early {
+        reached: Reached,
+        invitation: Invitation,
+        offered: OfferParts,
+        early_answer: Option<EarlyAnswer>,
+    },
+    /// A 2xx came and was acknowledged.
+    Confirmed(Box<Conversation>),
+    /// Over for the room.
+    Ended,
+}
+
+/// A target with an open flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Reached {
+    /// Where.
+    pub target: Target,
+    /// The source address of the route, which RTP takes too.
+    pub source: SocketAddr,
+    /// The port at which we listen there.
+    pub port: u16,
+}
+
+/// A session description in a provisional response.
+struct EarlyAnswer {
+    tag: Option<String>,
+    body: Vec<u8>,
+}
+
+/// What the room has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    Nothing,
+    Proceeding,
+    Ringing,
+}
+
+/// The audio side of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audio {
+    /// Not asked for.
+    None,
+    /// Asked to open a socket.
+    Asked,
+    /// Open, here.
+    Reserved(SocketAddr),
+}
+
+/// What stays the same for each INVITE of the call.
+struct Identity {
+    call_id: String,
+    from: NameAddr,
+    to: Uri,
+    route: Option<Uri>,
+    session_id: u64,
+}
+
+/// One call.
+pub struct OutboundCall {
+    call: CallId,
+    profile: Arc<Profile>,
+    chance: Chance,
+    shown: String,
+    identity: Identity,
+    number: u32,
+    authenticator: Authenticator,
+    ring_timeout: Duration,
+    /// When the first INVITE left.
+    left: Option<Moment>,
+    progress: Progress,
+    audio: Audio,
+    state: State,
+    acts: VecDeque<Act>,
+}
+
+impl OutboundCall {
+    /// Begins. The error is why it cannot even begin.
+    pub fn dial(
+        now: Now,
+        profile: Arc<Profile>,
+        mut chance: Chance,
+        call: CallId,
+        target: &DialTarget,
+        ring_timeout: Duration,
+    ) -> Result<Self, EndReason> {
+        let to = locate::read_dial_target(target, &profile.settings).map_err(EndReason::BadTarget)?;
+        let from = profile
+            .identity()
+            .map_err(EndReason::OurFault)?
+            .with_tag(&chance.hex(8));
+        let route = profile.route().map_err(EndReason::OurFault)?;
+        let next = route.as_ref().unwrap_or(&to);
+        let hop = Hop::of(next, profile.settings.transport).map_err(EndReason::BadTarget)?;
+        let identity = Identity {
+            call_id: chance.uuid().to_string(),
+            from,
+            to,
+            route,
+            session_id: chance.u64() >> 2,
+        };
+        let (locating, step) = Locating::start(hop);
+        let mut this = Self {
+            call,
+            profile,
+            chance,
+            shown: target.shown.clone(),
+            identity,
+            number: 0,
+            authenticator: Authenticator::new(),
+            ring_timeout,
+            left: None,
+            progress: Progress::Nothing,
+            audio: Audio::None,
+            state: State::Locating {
+                locating,
+                until: now.moment + LOCATING,
+            },
+            acts: VecDeque::new(),
+        };
+        this.follow(now, step);
+        Ok(this)
+    }
+
+    /// The name it goes by.
+    pub fn id(&self) -> CallId {
+        self.call
+    }
+
+    /// Whether the room has been told its end.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Whether its flow to this target is still needed.
+    pub fn needs(&self, target: Target) -> bool {
+        match &self.state {
+            State::Connecting { target: needed, .. } => *needed == target,
+            State::ReservingMedia { reached, .. }
+            | State::Inviting { reached, .. }
+            | State::Early { reached, .. } => reached.target == target,
+            State::Confirmed(conversation) => conversation.leg.invitation.target == target,
+            State::Locating { .. } | State::Ended => false,
+        }
+    }
+
+    /// Whether a request of theirs belongs to its dialog.
+    pub fn owns(&self, request: &Request) -> bool {
+        match &self.state {
+            State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Inviting { .. }
+            | State::Early { .. }
+            | State::Ended => false,
+        }
+    }
+
+    /// Whether a 2xx to the INVITE belongs to its dialog.
+    pub fn is_answered_by(&self, response: &Response) -> bool {
+        match &self.state {
+            State::Confirmed(conversation) => conversation.leg.dialog.is_answered_by(response),
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Inviting { .. }
+            | State::Early { .. }
+            | State::Ended => false,
+        }
+    }
+
+    /// Takes the answer of the name servers.
+    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer) {
+        if let State::Locating { locating, .. } = &self.state {
+            let step = locating.handle_answer(answer);
+            self.follow(now, step);
+        }
+    }
+
+    fn follow(&mut self, now: Now, step: Step) {
+        match step {
+            Step::Ask(question) => self.acts.push_back(Act::LookUp(question)),
+            Step::Found(targets) => self.connect(now, targets.into(), None),
+            Step::Failed(fault) => self.unreachable(fault),
+        }
+    }
+
+    /// Opens the flow to the next target, or ends for want of one.
+    fn connect(&mut self, now: Now, mut targets: VecDeque<Target>, fault: Option<ConnectFault>) {
+        match (targets.pop_front(), fault) {
+            (Some(target), _) => {
+                self.acts.push_back(Act::Connect(target));
+                self.enter(State::Connecting {
+                    target,
+                    others: targets,
+                    until: now.moment + CONNECTING,
+                });
+            }
+            (None, Some(fault)) => self.unreachable(fault),
+            (None, None) => self.end(EndReason::OurFault("there was no address to try".to_owned())),
+        }
+    }
+
+    /// The flow to a target is open.
+    pub fn handle_connected(&mut self, now: Now, reached: Reached) {
+        let State::Connecting { target, others, .. } = &self.state else {
+            return;
+        };
+        if *target != reached.target {
+            return;
+        }
+        let others = others.clone();
+        match self.audio {
+            Audio::Reserved(local) if local.ip() == reached.source.ip() => {
+                self.invite(now, reached, others, local)
+            }
+            Audio::None | Audio::Asked | Audio::Reserved(_) => {
+                self.acts.push_back(Act::Media(media::Command::Reserve {
+                    source: reached.source.ip(),
+                }));
+                self.audio = Audio::Asked;
+                self.enter(State::ReservingMedia {
+                    reached,
+                    others,
+                    until: now.moment + RESERVING,
+                });
+            }
+        }
+    }
+
+    /// The flow to a target could not be opened.
+    pub fn handle_unconnected(&mut self, now: Now, target: Target, fault: ConnectFault) {
+        match &self.state {
+            State::Connecting {
+                target: tried,
+                others,
+                ..
+            } if *tried == target => {
+                tracing::debug!(%fault, remaining = others.len(), "a SIP target could not be reached");
+                let others = others.clone();
+                self.connect(now, others, Some(fault));
+            }
+            State::ReservingMedia { reached, others, .. } if reached.target == target => {
+                let others = others.clone();
+                self.connect(now, others, Some(fault));
+            }
+            // What a transaction loses by it, the transaction tells.
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Inviting { .. }
+            | State::Early { .. }
+            | State::Confirmed(_)
+            | State::Ended => {}
+        }
+    }
+
+    /// The audio side speaks.
+    pub fn handle_media(&mut self, now: Now, event: media::Event) {
+        match (event, &self.state) {
+            (media::Event::Reserved { local }, State::ReservingMedia { reached, others, .. }) => {
+                let (reached, others) = (*reached, others.clone());
+                self.audio = Audio::Reserved(local);
+                self.invite(now, reached, others, local);
+            }
+            (media::Event::ReserveFailed { why }, State::ReservingMedia { .. }) => {
+                self.end(EndReason::OurFault(format!("no socket for audio: {why}")));
+            }
+            (media::Event::DigitsSent, State::Confirmed(_)) => {
+                self.acts
+                    .push_back(Act::Event(CallEvent::DigitsSent { call: self.call }));
+            }
+            (
+                media::Event::Reserved { .. }
+                | media::Event::ReserveFailed { .. }
+                | media::Event::DigitsSent
+                | media::Event::FarAudio
+                | media::Event::Figures(_)
+                | media::Event::DeviceLost { .. },
+                _,
+            ) => {}
+        }
+    }
+
+    /// Records an INVITE and sends it.
+    fn invite(&mut self, now: Now, reached: Reached, others: VecDeque<Target>, audio: SocketAddr) {
+        let public = self.profile.settings.public_address;
+        let offered = OfferParts {
+            address: SocketAddr::new(public.unwrap_or(audio.ip()), audio.port()),
+            codecs: self.profile.settings.codecs.clone(),
+            telephone_event: conversation::offers_telephone_event(self.profile.settings.dtmf),
+            session_id: self.identity.session_id,
+            version: 1,
+            direction: Direction::SendReceive,
+        };
+        let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
+        self.number = self.number.saturating_add(1);
+        let mut request = self.compose_invite(reached.target.transport, local, &offered);
+        self.authenticator
+            .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
+        let invitation = Invitation {
+            request: request.clone(),
+            target: reached.target,
+            local,
+            local_port: reached.port,
+        };
+        let record = invitation.record(RecordedState::Inviting);
+        if !recovery::fits(&record) {
+            return self.end(EndReason::OurFault(
+                "the INVITE is too long to be written down".to_owned(),
+            ));
+        }
+        tracing::debug!(call_id = %self.call, target = self.shown, remote = %reached.target.address, "INVITE leaves");
+        self.acts.push_back(Act::Record(record));
+        self.acts
+            .push_back(Act::Send(request, Whither::Exactly(reached.target)));
+        self.acts.push_back(Act::Sync);
+        self.left = self.left.or(Some(now.moment));
+        self.enter(State::Inviting {
+            reached,
+            others,
+            invitation,
+            offered,
+        });
+    }
+
+    fn compose_invite(&mut self, transport: Transport, local: SocketAddr, offered: &OfferParts) -> Request {
+        let identity = &self.identity;
+        let mut request = Request::new(Method::Invite, identity.to.clone());
+        let via = compose::via(transport, local, &mut self.chance);
+        let contact = contact(&identity.from.uri, local, transport);
+        let headers = &mut request.headers;
+        headers.push("Via", via.to_string());
+        if let Some(route) = &identity.route {
+            headers.push("Route", NameAddr::new(route.clone()).to_string());
+        }
+        headers.push("Max-Forwards", "70");
+        headers.push("From", identity.from.to_string());
+        headers.push("To", NameAddr::new(identity.to.clone()).to_string());
+        headers.push("Call-ID", identity.call_id.clone());
+        headers.push(
+            "CSeq",
+            CSeq {
+                number: self.number,
+                method: Method::Invite,
+            }
+            .to_string(),
+        );
+        headers.push("Contact", NameAddr::new(contact).to_string());
+        headers.push("Allow", compose::ALLOW);
+        headers.push("Supported", "");
+        headers.push("User-Agent", compose::PRODUCT);
+        headers.push("Content-Type", "application/sdp");
+        request.body = offer_answer::offer(offered);
+        request
+    }
+
+    /// A response to a request of ours.
+    pub fn handle_response(&mut self, now: Now, response: &Response) {
+        let Some(cseq) = response.cseq() else { return };
+        match cseq.method {
+            Method::Invite if cseq.number == self.number => self.invite_answered(now, response),
+            Method::Invite => {}
+            _ => self.request_answered(now, cseq.number, response),
+        }
+    }
+
+    fn invite_answered(&mut self, now: Now, response: &Response) {
+        match (&self.state, response.status) {
+            (State::Inviting { .. } | State::Early { .. }, 100..=199) => self.progressed(response),
+            (State::Inviting { .. } | State::Early { .. }, 200..=299) => self.answered(now, response),
+            (State::Inviting { .. } | State::Early { .. }, _) => self.refused(now, response),
+            (State::Confirmed(conversation), 200..=299) => {
+                if conversation.leg.dialog.is_answered_by(response) {
+                    // RFC 3261 13.2.2.4: the ACK was lost.
+                    self.acts.push_back(conversation.leg.acknowledge());
+                } else if let Some(leg) =
+                    Leg::begin(conversation.leg.invitation.clone(), response, &mut self.chance)
+                {
+                    tracing::info!(call_id = %self.call, "a second far end answered, it is hung up");
+                    let fork = Farewell::fork(now, self.profile.clone(), self.chance.fork(), leg);
+                    self.acts.push_back(Act::Fork(Box::new(fork)));
+                }
+            }
+            (
+                State::Locating { .. }
+                | State::Connecting { .. }
+                | State::ReservingMedia { .. }
+                | State::Confirmed(_)
+                | State::Ended,
+                _,
+            ) => {}
+        }
+    }
+
+    fn progressed(&mut self, response: &Response) {
+        let heard = if response.status == 180 {
+            Progress::Ringing
+        } else {
+            Progress::Proceeding
+        };
+        let early_answer = Some(response)
+            .filter(|response| has_description(response))
+            .map(|response| EarlyAnswer {
+                tag: response.to().and_then(|to| to.tag().map(str::to_owned)),
+                body: response.body.clone(),
+            });
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Inviting {
+                reached,
+                invitation,
+                offered,
+                ..
+            } => {
+                self.acts
+                    .push_back(Act::Record(invitation.record(RecordedState::Early)));
+                self.acts.push_back(Act::Sync);
+                self.state = State::Early {
+                    reached,
+                    invitation,
+                    offered,
+                    early_answer,
+                };
+                tracing::debug!(from = "Inviting", to = self.state.name(), call_id = %self.call, "call");
+            }
+            State::Early {
+                reached,
+                invitation,
+                offered,
+                early_answer: before,
+            } => {
+                // RFC 3261 13.2.1: the first description of a dialog counts.
+                let early_answer = before.or(early_answer);
+                self.state = State::Early {
+                    reached,
+                    invitation,
+                    offered,
+                    early_answer,
+                };
+            }
+            unchanged => self.state = unchanged,
+        }
+        if self.progress < Progress::Proceeding {
+            self.acts
+                .push_back(Act::Event(CallEvent::Proceeding { call: self.call }));
+        }
+        if self.progress < Progress::Ringing && heard == Progress::Ringing {
+            self.acts
+                .push_back(Act::Event(CallEvent::Ringing { call: self.call }));
+        }
+        self.progress = self.progress.max(heard);
+    }
+
+    /// A 2xx: acknowledged at once, whatever comes of it (RFC 3261 13.2.2.4).
+    fn answered(&mut self, now: Now, response: &Response) {
+        let (invitation, offered, early_answer) = match &self.state {
+            State::Inviting {
+                invitation, offered, ..
+            } => (invitation.clone(), offered.clone(), None),
+            State::Early {
+                invitation,
+                offered,
+                early_answer,
+                ..
+            } => (invitation.clone(), offered.clone(), early_answer.as_ref()),
+            _ => return,
+        };
+        // The 2xx counts; without a description of its own that of a provisional response of the same dialog does
+        // (RFC 3261 13.2.1).
+        let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
+        let body = match early_answer {
+            _ if has_description(response) => response.body.clone(),
+            Some(early) if early.tag == tag => early.body.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        let Some(leg) = Leg::begin(invitation, response, &mut self.chance) else {
+            return;
+        };
+        let record = leg.record();
+        let is_recordable = recovery::fits(&record);
+        if is_recordable {
+            self.acts.push_back(Act::Record(record));
+        }
+        self.acts.push_back(leg.acknowledge());
+        self.acts.push_back(Act::Sync);
+        self.authenticator.note_accepted();
+        if !is_recordable {
+            return self.leave(
+                now,
+                leg,
+                EndReason::Broken("the answer is too long to be written down".to_owned()),
+            );
+        }
+        if body.is_empty() {
+            let why = "the answer has no session description".to_owned();
+            return self.leave(now, leg, EndReason::NoUsableAudio(why));
+        }
+        match offer_answer::read_answer(&offered, &body) {
+            Ok(plan) => self.converse(leg, offered, plan, response),
+            Err(fault) => self.leave(now, leg, EndReason::NoUsableAudio(fault.to_string())),
+        }
+    }
+
+    fn converse(&mut self, leg: Leg, offered: OfferParts, plan: media::Plan, response: &Response) {
+        let agreed = crate::call::Agreed {
+            transport: leg.invitation.target.transport,
+            codec: plan.codec.name(),
+            srtp: false,
+        };
+        self.acts
+            .push_back(Act::Media(media::Command::Start(Box::new(plan.clone()))));
+        self.acts.push_back(Act::Event(CallEvent::Answered {
+            call: self.call,
+            agreed,
+        }));
+        self.enter(State::Confirmed(Box::new(Conversation::new(
+            leg, offered, plan, response,
+        ))));
+    }
+
+    fn refused(&mut self, now: Now, response: &Response) {
+        if matches!(response.status, 401 | 407) {
+            return self.challenged(now, response);
+        }
+        self.acts.push_back(Act::Erase);
+        let phrase = response
+            .phrase
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(128)
+            .collect();
+        self.end(EndReason::Refused {
+            status: response.status,
+            phrase,
+        });
+    }
+
+    fn challenged(&mut self, now: Now, response: &Response) {
+        let status = response.status;
+        let reached = match &self.state {
+            State::Inviting { reached, .. } | State::Early { reached, .. } => *reached,
+            _ => return,
+        };
+        let taken = self
+            .authenticator
+            .take_challenges(self.profile.account.as_ref(), response);
+        match (taken, self.audio) {
+            (Ok(()), Audio::Reserved(audio)) => self.invite(now, reached, VecDeque::new(), audio),
+            (Ok(()), Audio::None | Audio::Asked) => {
+                self.acts.push_back(Act::Erase);
+                self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));
+            }
+            (Err(fault), _) => {
+                self.acts.push_back(Act::Erase);
+                self.end(EndReason::NotAuthorized {
+                    status,
+                    why: fault.to_string(),
+                });
+            }
+        }
+    }
+
+    /// The end of a transaction without answer.
+    pub fn handle_failure(&mut self, now: Now, cseq: &CSeq, failure: Failure) {
+        if cseq.method != Method::Invite {
+            return self.request_failed(now, cseq.number, &failure);
+        }
+        if cseq.number != self.number {
+            return;
+        }
+        let (invitation, others) = match &self.state {
+            State::Inviting {
+                invitation, others, ..
+            } => (invitation.clone(), others.clone()),
+            State::Early { invitation, .. } => (invitation.clone(), VecDeque::new()),
+            _ => return,
+        };
+        match failure {
+            Failure::TimedOut => {
+                let farewell = Farewell::linger(now, self.profile.clone(), self.chance.fork(), invitation);
+                self.leave_with(farewell, EndReason::Silent(self.shown.clone()));
+            }
+            Failure::Flow(fault) if invitation.target.transport.is_stream() => {
+                // The far end may have read it before the connection broke: what still comes of it is ended.
+                let farewell = Farewell::armed(now, self.profile.clone(), self.chance.fork(), invitation);
+                let reason = self.unreachable_reason(fault);
+                self.leave_with(farewell, reason);
+            }
+            Failure::Flow(fault) => {
+                self.acts.push_back(Act::Erase);
+                self.connect(now, others, Some(fault));
+            }
+        }
+    }
+
+    /// The room hangs up: `Ended` is said at once, the rest is a farewell's business.
+    pub fn hang_up(&mut self, now: Now, why: EndedHere) {
+        let reason = EndReason::EndedHere(why);
+        let (profile, chance) = (self.profile.clone(), self.chance.fork());
+        match &self.state {
+            State::Locating { .. } | State::Connecting { .. } | State::ReservingMedia { .. } => {
+                self.end(reason)
+            }
+            State::Inviting { invitation, .. } => {
+                let farewell = Farewell::armed(now, profile, chance, invitation.clone());
+                self.leave_with(farewell, reason);
+            }
+            State::Early { invitation, .. } => {
+                let farewell = Farewell::cancel(now, profile, chance, invitation.clone());
+                self.leave_with(farewell, reason);
+            }
+            State::Confirmed(conversation) => {
+                let leg = conversation.leg.clone();
+                self.leave(now, leg, reason);
+            }
+            State::Ended => {}
+        }
+    }
+
+    /// The room wants digits sent.
+    pub fn send_digits(&mut self, now: Now, script: DigitScript) {
+        match &mut self.state {
+            State::Confirmed(conversation) => {
+                conversation.send_digits(now, &self.profile.settings, script);
+                conversation.follow_digits(now, &self.profile, &mut self.chance);
+            }
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Inviting { .. }
+            | State::Early { .. }
+            | State::Ended => {
+                let why = "the call has not been answered".to_owned();
+                self.acts
+                    .push_back(Act::Event(CallEvent::DigitsFailed { call: self.call, why }));
+            }
+        }
+        self.drain_conversation(now);
+    }
+
+    /// Looks at the clock.
+    pub fn handle_deadline(&mut self, now: Now) {
+        let has_rung_too_long = self
+            .left
+            .is_some_and(|left| left + self.ring_timeout <= now.moment);
+        match &self.state {
+            State::Locating { locating, until } if *until <= now.moment => {
+                let step = locating.handle_answer(NamesAnswer::Slow);
+                self.follow(now, step);
+            }
+            State::Connecting {
+                target,
+                others,
+                until,
+            } if *until <= now.moment => {
+                let (fault, others) = (ConnectFault::TcpSlow(target.address), others.clone());
+                self.connect(now, others, Some(fault));
+            }
+            State::ReservingMedia { until, .. } if *until <= now.moment => {
+                self.end(EndReason::OurFault(
+                    "the audio side did not open a socket in time".to_owned(),
+                ));
+            }
+            State::Inviting { .. } | State::Early { .. } if has_rung_too_long => {
+                self.hang_up(now, EndedHere::RangTooLong);
+            }
+            State::Confirmed(_) => self.conversation_deadline(now),
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Inviting { .. }
+            | State::Early { .. }
+            | State::Ended => {}
+        }
+    }
+
+    /// When it wants to be woken.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let at = |at, why| Some(Deadline { at, why });
+        match &self.state {
+            State::Locating { until, .. } => at(*until, "SIP target is located"),
+            State::Connecting { until, .. } => at(*until, "SIP target is connected"),
+            State::ReservingMedia { until, .. } => at(*until, "audio socket opens"),
+            State::Inviting { .. } | State::Early { .. } => {
+                let left = self.left?;
+                at(left + self.ring_timeout, "unanswered call is given up")
+            }
+            State::Confirmed(conversation) => conversation.next_deadline(),
+            State::Ended => None,
+        }
+    }
+
+    /// What it wants done next.
+    pub fn poll_output(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    fn unreachable(&mut self, fault: ConnectFault) {
+        let reason = self.unreachable_reason(fault);
+        self.end(reason);
+    }
+
+    fn unreachable_reason(&self, fault: ConnectFault) -> EndReason {
+        match self.identity.route {
+            Some(_) => EndReason::ProxyUnreachable(fault),
+            None => EndReason::Unreachable(fault),
+        }
+    }
+
+    /// Ends a confirmed dialog from our side.
+    fn leave(&mut self, now: Now, leg: Leg, reason: EndReason) {
+        let farewell = Farewell::leave(now, self.profile.clone(), self.chance.fork(), leg);
+        self.leave_with(farewell, reason);
+    }
+
+    /// What the farewell wants done first is done before the room is told.
+    fn leave_with(&mut self, mut farewell: Farewell, reason: EndReason) {
+        while let Some(act) = farewell.poll_output() {
+            self.acts.push_back(act);
+        }
+        self.end(reason);
+        self.acts.push_back(Act::Leave(Box::new(farewell)));
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        if let State::Ended = self.state {
+            return;
+        }
+        if self.audio != Audio::None {
+            self.acts.push_back(Act::Media(media::Command::Stop));
+        }
+        self.enter(State::Ended);
+        self.acts.push_back(Act::Event(CallEvent::Ended {
+            call: self.call,
+            reason,
+        }));
+    }
+
+    fn enter(&mut self, next: State) {
+        tracing::debug!(from = self.state.name(), to = next.name(), call_id = %self.call, "call");
+        self.state = next;
+    }
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Locating { .. } => "Locating",
+            Self::Connecting { .. } => "Connecting",
+            Self::ReservingMedia { .. } => "ReservingMedia",
+            Self::Inviting { .. } => "Inviting",
+            Self::Early { .. } => "Early",
+            Self::Confirmed(_) => "Confirmed",
+            Self::Ended => "Ended",
+        }
+    }
+}
+
+/// Where requests of theirs reach us.
+fn contact(identity: &Uri, local: SocketAddr, transport: Transport) -> Uri {
+    let user = identity.user_decoded();
+    let uri = Uri::build(
+        Scheme::Sip,
+        user.as_deref(),
+        &Host::from(local.ip()),
+        Some(local.port()),
+    );
+    match transport {
+        Transport::Udp => uri,
+        Transport::Tcp | Transport::Tls => uri.with_parameter("transport", Some(transport.in_lower_case())),
+    }
+}
+
+/// Whether a message carries a session description.
+fn has_description(response: &Response) -> bool {
+    !response.body.is_empty() && is_description(response.headers.get("Content-Type"))
+}
+
+/// Whether a Content-Type names a session description; senders that leave it out mean one.
+fn is_description(content_type: Option<&str>) -> bool {
+    content_type.is_none_or(|content_type| {
+        let essence = content_type.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/sdp")
+    })
+}

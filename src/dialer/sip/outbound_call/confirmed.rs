@@ -1,0 +1,79 @@
+//! The call while it is up: it passes things to its [`Conversation`](super::conversation::Conversation) and carries
+//! out what that wants.
+
+use super::conversation::Output;
+use super::{OutboundCall, State};
+use crate::call::{CallEvent, EndReason};
+use crate::dialer::sip::leg::Act;
+use crate::dialer::sip::transaction::Failure;
+use crate::dialer::sip::transaction::table::ServerKey;
+use crate::dialer::sip::wire::{Request, Response};
+use crate::time::Now;
+
+impl OutboundCall {
+    /// A request of theirs in the dialog.
+    pub fn handle_request(&mut self, now: Now, key: ServerKey, request: &Request) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.handle_request(now, key, request);
+        }
+        self.drain_conversation(now);
+    }
+
+    /// The ACK of a 2xx of ours.
+    pub fn handle_acknowledgement(&mut self, now: Now, ack: &Request) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.handle_acknowledgement(ack);
+        }
+        self.drain_conversation(now);
+    }
+
+    pub(super) fn request_answered(&mut self, now: Now, number: u32, response: &Response) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.handle_response(now, &self.profile, number, response, &mut self.chance);
+        }
+        self.drain_conversation(now);
+    }
+
+    pub(super) fn request_failed(&mut self, now: Now, number: u32, failure: &Failure) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.handle_failure(now, number, failure);
+        }
+        self.drain_conversation(now);
+    }
+
+    pub(super) fn conversation_deadline(&mut self, now: Now) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.handle_deadline(now, &self.profile, &mut self.chance);
+        }
+        self.drain_conversation(now);
+    }
+
+    pub(super) fn drain_conversation(&mut self, now: Now) {
+        loop {
+            let State::Confirmed(conversation) = &mut self.state else {
+                return;
+            };
+            let Some(output) = conversation.poll_output() else {
+                return;
+            };
+            match output {
+                Output::Act(act) => self.acts.push_back(*act),
+                Output::DigitsSent => self
+                    .acts
+                    .push_back(Act::Event(CallEvent::DigitsSent { call: self.call })),
+                Output::DigitsFailed(why) => {
+                    self.acts
+                        .push_back(Act::Event(CallEvent::DigitsFailed { call: self.call, why }));
+                }
+                Output::HungUp => {
+                    self.acts.push_back(Act::Erase);
+                    self.end(EndReason::HungUp);
+                }
+                Output::Broken(why) => {
+                    let leg = conversation.leg.clone();
+                    self.leave(now, leg, EndReason::Broken(why));
+                }
+            }
+        }
+    }
+}

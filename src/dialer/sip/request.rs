@@ -1,0 +1,184 @@
+//! One request on its way to a final answer: its next hop is located, and one address after the other is tried while
+//! there is no connection, each with a transaction of its own. Challenges are the business of whoever sends it,
+//! since each answer to one is a new request with a higher CSeq.
+
+use std::collections::VecDeque;
+
+use super::compose;
+use super::locate::{Hop, Locating, Step, Target};
+use super::transaction::Failure;
+use super::transaction::table::{ClientKey, Owner};
+use super::wire::Request;
+use crate::chance::Chance;
+use crate::network::{NamesAnswer, Question};
+
+/// Where a request shall go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whither {
+    /// To this address and no other.
+    Exactly(Target),
+    /// To the next hop of its dialog; when that cannot be reached, where the INVITE went.
+    NextHop {
+        /// The hop.
+        hop: Hop,
+        /// Where the INVITE went.
+        otherwise: Target,
+    },
+}
+
+/// ```text
+/// Locating ──→ Sent ──(no connection, more addresses: a new branch)──→ Sent ──→ Over
+/// ```
+#[derive(Clone, Debug)]
+enum State {
+    Locating(Locating),
+    Sent,
+    Over,
+}
+
+/// What a request on its way wants.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Ask the name servers.
+    Ask(Question),
+    /// Send it there, in a new transaction (an ACK without one).
+    Send(Box<Request>, Target),
+    /// Nobody can be reached.
+    Failed(Failure),
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct OutgoingRequest {
+    /// Whose it is.
+    pub owner: Owner,
+    request: Request,
+    state: State,
+    targets: VecDeque<Target>,
+    outputs: VecDeque<Output>,
+}
+
+impl OutgoingRequest {
+    /// Sends it.
+    pub fn start(owner: Owner, request: Request, to: Whither) -> Self {
+        let mut this = Self {
+            owner,
+            request,
+            state: State::Sent,
+            targets: VecDeque::new(),
+            outputs: VecDeque::new(),
+        };
+        match to {
+            Whither::Exactly(target) => this.send(target),
+            Whither::NextHop { hop, otherwise } => {
+                let (locating, step) = Locating::start(hop);
+                this.targets.push_back(otherwise);
+                this.enter(State::Locating(locating));
+                this.follow(step);
+            }
+        }
+        this
+    }
+
+    /// The request, with the branch of the last attempt.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The transaction of the last attempt.
+    pub fn key(&self) -> ClientKey {
+        ClientKey::of_request(&self.request)
+    }
+
+    /// Whether it waits for the name servers.
+    pub fn is_locating(&self) -> bool {
+        matches!(self.state, State::Locating(_))
+    }
+
+    /// Whether nothing more comes of it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Takes the answer of the name servers.
+    pub fn handle_names(&mut self, answer: NamesAnswer) {
+        if let State::Locating(locating) = &self.state {
+            let step = locating.handle_answer(answer);
+            self.follow(step);
+        }
+    }
+
+    /// Takes the end of a transaction without answer. Silence ends it; without connection the next address is tried
+    /// (RFC 3263 4.3).
+    pub fn handle_failure(&mut self, failure: Failure, chance: &mut Chance) {
+        match (&failure, self.targets.pop_front()) {
+            (Failure::Flow(_), Some(target)) => {
+                self.request = compose::with_new_branch(&self.request, chance);
+                self.send(target);
+            }
+            (Failure::Flow(_), None) | (Failure::TimedOut, _) => {
+                self.outputs.push_back(Output::Failed(failure));
+                self.enter(State::Over);
+            }
+        }
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn follow(&mut self, step: Step) {
+        match step {
+            Step::Ask(question) => self.outputs.push_back(Output::Ask(question)),
+            Step::Found(found) => {
+                let mut targets: VecDeque<Target> = found.into();
+                for otherwise in std::mem::take(&mut self.targets) {
+                    if !targets.contains(&otherwise) {
+                        targets.push_back(otherwise);
+                    }
+                }
+                self.targets = targets;
+                self.send_to_first();
+            }
+            Step::Failed(fault) => {
+                tracing::debug!(%fault, "the next hop cannot be located, the request goes where the INVITE went");
+                self.send_to_first();
+            }
+        }
+    }
+
+    fn send_to_first(&mut self) {
+        match self.targets.pop_front() {
+            Some(target) => self.send(target),
+            None => self.enter(State::Over),
+        }
+    }
+
+    fn send(&mut self, target: Target) {
+        let mut request = self.request.clone();
+        // RFC 3261 18.1.1: the Via tells the transport that is used.
+        if let Some(mut via) = request.via_top() {
+            via.transport = target.transport.in_capitals().to_owned();
+            request.headers.replace_via_top(&via);
+        }
+        self.request = request.clone();
+        self.outputs.push_back(Output::Send(Box::new(request), target));
+        self.enter(State::Sent);
+    }
+
+    fn enter(&mut self, next: State) {
+        tracing::debug!(from = self.state.name(), to = next.name(), method = %self.request.method, "SIP request");
+        self.state = next;
+    }
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Locating(_) => "Locating",
+            Self::Sent => "Sent",
+            Self::Over => "Over",
+        }
+    }
+}

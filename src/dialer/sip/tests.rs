@@ -1,0 +1,22 @@
+//! The dialer against far ends that are scripted, in virtual time.
+
+use super::*;
+
+/// A room without proxy and password, at a fixed port.
+pub(super) fn settings() -> Settings {
+    Settings {
+        identity: "sip:room@example.com".to_owned(),
+        username: String::new(),
+        password: None,
+        realm: String::new(),
+        registrar: String::new(),
+        outbound_proxy: String::new(),
+        listen: vec!["0.0.0.0:5062".parse().unwrap()],
+        transport: None,
+        public_address: None,
+        session_expires: Duration::from_secs(1800),
+        inbound: 480,
+        codecs: CodecName::BUILT_IN.to_vec(),
+        dtmf: DigitsBy::Auto,
+    }
+}

@@ -1,0 +1,408 @@
+//! The SIP dialer as one machine: it gives what comes from the world to the transactions, calls and farewells it is
+//! for, and carries out what they want.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::farewell::Farewell;
+use super::flows::Flows;
+use super::leg::Profile;
+use super::listening::Listening;
+use super::locate::Target;
+use super::outbound_call::OutboundCall;
+use super::recovery::Record;
+use super::request::OutgoingRequest;
+use super::transaction::table::{Owner, Transactions};
+use crate::call::{CallCommand, CallEvent, CallId, EndReason};
+use crate::chance::Chance;
+use crate::dialer::{Dialer, Input, Output, Parts};
+use crate::media;
+use crate::network::{ConnectFault, FlowEvent, FlowId, NamesAnswer, QueryId};
+use crate::record::{Restored, Slot};
+use crate::time::{Deadline, Now};
+
+mod inbound;
+mod outbound;
+
+/// How many calls and farewells there may be at once: as many as can be written down, and as many again that have
+/// only late answers to wait for.
+const OWNERS: usize = 2 * Slot::DIALOGS as usize;
+
+/// Who a request belongs to.
+enum Party {
+    Call(Box<OutboundCall>),
+    Farewell(Box<Farewell>),
+}
+
+/// The user agent.
+pub struct UserAgent {
+    profile: Arc<Profile>,
+    chance: Chance,
+    restored: Restored,
+    next_number: u64,
+    next_owner: u64,
+    listening: Listening,
+    flows: Flows,
+    transactions: Transactions,
+    parties: BTreeMap<Owner, Party>,
+    /// Requests that wait for the name servers, or for a transaction to end.
+    requests: Vec<OutgoingRequest>,
+    questions: BTreeMap<QueryId, Asker>,
+    slots: BTreeMap<Owner, Slot>,
+    /// What a call waits to be connected to.
+    connecting: BTreeSet<(Owner, Target)>,
+    recovery: Recovery,
+    malformed: u64,
+    outputs: VecDeque<Output>,
+}
+
+/// Who asked the name servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asker {
+    /// A call, for its INVITE.
+    Call(Owner),
+    /// A request in a dialog: its owner and CSeq.
+    Request(Owner, super::headers::CSeq),
+}
+
+/// ```text
+/// NotStarted ──→ Ending ──→ Done
+/// ```
+enum Recovery {
+    NotStarted,
+    Ending { found: usize, pending: BTreeSet<Owner> },
+    Done,
+}
+
+impl UserAgent {
+    /// The user agent as it is before [`Input::Start`].
+    pub fn new(parts: Parts<'_>) -> Self {
+        Self {
+            next_number: parts.first_id(),
+            next_owner: 0,
+            profile: Arc::new(Profile::new(parts.settings.sip.clone())),
+            chance: parts.chance,
+            restored: parts.restored.clone(),
+            listening: Listening::default(),
+            flows: Flows::default(),
+            transactions: Transactions::default(),
+            parties: BTreeMap::new(),
+            requests: Vec::new(),
+            questions: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            connecting: BTreeSet::new(),
+            recovery: Recovery::NotStarted,
+            malformed: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    fn start(&mut self, now: Now) {
+        let Recovery::NotStarted = self.recovery else {
+            return;
+        };
+        let restored = std::mem::take(&mut self.restored);
+        let next_number = &mut self.next_number;
+        let configured = &self.profile.settings.listen;
+        self.listening = Listening::start(configured, restored.get(Slot::Ports), || next_flow(next_number));
+        self.drain_listening();
+        let mut pending = BTreeSet::new();
+        let mut found = 0;
+        for (slot, content) in restored.0.iter().filter(|(_, content)| !content.is_empty()) {
+            let Slot::Dialog(_) = slot else { continue };
+            match Record::read(content).and_then(|record| record.orphan(&mut self.chance)) {
+                Ok(orphan) => {
+                    found += 1;
+                    let farewell = Farewell::recover(now, self.profile.clone(), self.chance.fork(), orphan);
+                    let owner = self.next_owner();
+                    self.slots.insert(owner, *slot);
+                    self.parties.insert(owner, Party::Farewell(Box::new(farewell)));
+                    pending.insert(owner);
+                }
+                Err(why) => {
+                    tracing::warn!(?slot, why, "a dialog record cannot be read and is erased");
+                    self.outputs.push_back(Output::Erase(*slot));
+                }
+            }
+        }
+        if found > 0 {
+            tracing::info!(found, "dialogs that the last process left behind are being ended");
+        }
+        self.recovery = Recovery::Ending { found, pending };
+    }
+
+    fn command(&mut self, now: Now, command: CallCommand) {
+        match command {
+            CallCommand::Dial {
+                call,
+                target,
+                ring_timeout,
+            } => {
+                if self.owner_of(call).is_some() {
+                    tracing::warn!(call_id = %call, "a call that exists was dialled again, which is ignored");
+                    return;
+                }
+                let begun = match self.take_slot() {
+                    Some(slot) if self.parties.len() < OWNERS => {
+                        let (profile, chance) = (self.profile.clone(), self.chance.fork());
+                        OutboundCall::dial(now, profile, chance, call, &target, ring_timeout)
+                            .map(|placed| (placed, slot))
+                    }
+                    Some(_) | None => Err(EndReason::OurFault(
+                        "too many calls are still being ended".to_owned(),
+                    )),
+                };
+                match begun {
+                    Ok((placed, slot)) => {
+                        let owner = self.next_owner();
+                        self.slots.insert(owner, slot);
+                        self.parties.insert(owner, Party::Call(Box::new(placed)));
+                    }
+                    Err(reason) => self
+                        .outputs
+                        .push_back(Output::Event(CallEvent::Ended { call, reason })),
+                }
+            }
+            CallCommand::HangUp { call, why } => {
+                if let Some(Party::Call(placed)) = self.party_of(call) {
+                    placed.hang_up(now, why);
+                }
+            }
+            CallCommand::SendDigits { call, script } => match self.party_of(call) {
+                Some(Party::Call(placed)) => placed.send_digits(now, script),
+                Some(Party::Farewell(_)) | None => {}
+            },
+        }
+    }
+
+    fn media(&mut self, now: Now, call: CallId, event: media::Event) {
+        if let Some(Party::Call(placed)) = self.party_of(call) {
+            placed.handle_media(now, event);
+        }
+    }
+
+    fn names(&mut self, now: Now, query: QueryId, answer: NamesAnswer) {
+        match self.questions.remove(&query) {
+            Some(Asker::Call(owner)) => {
+                if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
+                    placed.handle_names(now, answer);
+                }
+            }
+            Some(Asker::Request(owner, cseq)) => {
+                let is_meant = |request: &&mut OutgoingRequest| {
+                    request.owner == owner && request.request().cseq().as_ref() == Some(&cseq)
+                };
+                if let Some(request) = self.requests.iter_mut().find(is_meant) {
+                    request.handle_names(answer);
+                }
+                self.drain_requests(now);
+            }
+            None => {}
+        }
+    }
+
+    fn flow(&mut self, now: Now, flow: FlowId, event: FlowEvent) {
+        let next_number = &mut self.next_number;
+        if self
+            .listening
+            .handle_flow(flow, &event, || next_flow(next_number))
+        {
+            self.drain_listening();
+            self.follow_connecting(now);
+            if matches!(
+                event,
+                FlowEvent::Opened { .. } | FlowEvent::Failed(_) | FlowEvent::Closed
+            ) {
+                return;
+            }
+        }
+        match event {
+            FlowEvent::Opened { local, .. } => {
+                self.flows.opened(flow, local);
+                self.follow_connecting(now);
+            }
+            FlowEvent::Accepted { flow, remote, .. } => {
+                if let Some(evicted) = self.flows.accepted(now, flow, remote) {
+                    self.flow_lost(now, evicted, None, &ConnectFault::Refused(remote));
+                }
+            }
+            FlowEvent::Received { from, bytes } => self.received(now, flow, from, &bytes),
+            FlowEvent::Failed(fault) => self.flow_failed(now, flow, &fault),
+            FlowEvent::Closed => {
+                let remote = self
+                    .flows
+                    .remote(flow)
+                    .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+                self.flow_failed(now, flow, &ConnectFault::Refused(remote));
+            }
+        }
+    }
+
+    fn flow_failed(&mut self, now: Now, flow: FlowId, fault: &ConnectFault) {
+        tracing::debug!(flow = flow.0, %fault, "SIP flow failed");
+        let target = self.flows.target(flow);
+        let is_gone = self.flows.failed(flow);
+        self.flow_lost(now, flow, target.filter(|_| is_gone), fault);
+    }
+
+    /// Tells those who used a flow; `target` is where it led when it is gone.
+    fn flow_lost(&mut self, now: Now, flow: FlowId, target: Option<Target>, fault: &ConnectFault) {
+        self.transactions.handle_fault(flow, fault);
+        self.drain_transactions(now);
+        let Some(target) = target else { return };
+        let waiting: Vec<Owner> = self
+            .connecting
+            .iter()
+            .filter(|(_, wanted)| *wanted == target)
+            .map(|(owner, _)| *owner)
+            .collect();
+        for owner in waiting {
+            self.connecting.remove(&(owner, target));
+            if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
+                placed.handle_unconnected(now, target, fault.clone());
+            }
+        }
+    }
+
+    fn deadline(&mut self, now: Now) {
+        for (flow, target, remote) in self.flows.close_expired(now) {
+            self.flow_lost(now, flow, target, &ConnectFault::TcpSlow(remote));
+        }
+        self.transactions.handle_deadline(now);
+        self.drain_transactions(now);
+        for party in self.parties.values_mut() {
+            match party {
+                Party::Call(placed) => placed.handle_deadline(now),
+                Party::Farewell(farewell) => farewell.handle_deadline(now),
+            }
+        }
+    }
+
+    /// Carries out what everybody wants until nobody wants anything, and lets go what is over.
+    fn settle(&mut self, now: Now) {
+        loop {
+            self.drain_transactions(now);
+            let owners: Vec<Owner> = self.parties.keys().copied().collect();
+            let mut is_done = true;
+            for owner in owners {
+                is_done &= !self.drain_party(now, owner);
+            }
+            if is_done {
+                break;
+            }
+        }
+        self.forget_what_is_over();
+        let (transactions, parties, requests) = (&self.transactions, &self.parties, &self.requests);
+        let connecting = &self.connecting;
+        self.flows.close_unused(|flow, target| {
+            transactions.uses(flow)
+                || connecting.iter().any(|(_, wanted)| *wanted == target)
+                || requests.iter().any(OutgoingRequest::is_locating)
+                || parties.values().any(|party| match party {
+                    Party::Call(placed) => placed.needs(target),
+                    Party::Farewell(farewell) => farewell.needs(target),
+                })
+        });
+        self.drain_flows();
+        self.tell_recovered();
+    }
+
+    fn forget_what_is_over(&mut self) {
+        let over = self.parties.iter().filter(|(_, party)| match party {
+            Party::Call(placed) => placed.is_ended(),
+            Party::Farewell(farewell) => farewell.is_over(),
+        });
+        for owner in over.map(|(owner, _)| *owner).collect::<Vec<_>>() {
+            self.parties.remove(&owner);
+            self.slots.remove(&owner);
+            self.connecting.retain(|(waiting, _)| *waiting != owner);
+            self.requests
+                .retain(|request| request.owner != owner || request.is_locating());
+        }
+    }
+
+    fn tell_recovered(&mut self) {
+        let Recovery::Ending { found, pending } = &mut self.recovery else {
+            return;
+        };
+        let parties = &self.parties;
+        pending.retain(
+            |owner| matches!(parties.get(owner), Some(Party::Farewell(farewell)) if farewell.is_pending()),
+        );
+        if pending.is_empty() {
+            let ended = *found;
+            if ended > 0 {
+                tracing::info!(
+                    event = "orphan-ended",
+                    ended,
+                    "what the last process left behind has been ended"
+                );
+            }
+            self.outputs.push_back(Output::Recovered { ended });
+            self.recovery = Recovery::Done;
+        }
+    }
+
+    fn owner_of(&self, call: CallId) -> Option<Owner> {
+        self.parties.iter().find_map(|(owner, party)| match party {
+            Party::Call(placed) if placed.id() == call => Some(*owner),
+            Party::Call(_) | Party::Farewell(_) => None,
+        })
+    }
+
+    fn party_of(&mut self, call: CallId) -> Option<&mut Party> {
+        let owner = self.owner_of(call)?;
+        self.parties.get_mut(&owner)
+    }
+
+    fn next_owner(&mut self) -> Owner {
+        self.next_owner += 1;
+        Owner(self.next_owner)
+    }
+
+    fn take_slot(&self) -> Option<Slot> {
+        (0..Slot::DIALOGS)
+            .map(Slot::Dialog)
+            .find(|slot| !self.slots.values().any(|taken| taken == slot))
+    }
+}
+
+impl Dialer for UserAgent {
+    fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Start => self.start(now),
+            Input::Command(command) => self.command(now, command),
+            Input::Flow(flow, event) => self.flow(now, flow, event),
+            Input::Names(query, answer) => self.names(now, query, answer),
+            Input::Media(call, event) => self.media(now, call, event),
+            Input::Deadline => self.deadline(now),
+        }
+        self.settle(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn next_deadline(&self) -> Option<Deadline> {
+        let parties = self.parties.values().map(|party| match party {
+            Party::Call(placed) => placed.next_deadline(),
+            Party::Farewell(farewell) => farewell.next_deadline(),
+        });
+        let others = [self.flows.next_deadline(), self.transactions.next_deadline()];
+        Deadline::earliest(parties.chain(others))
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.parties.values().all(|party| match party {
+            Party::Call(_) => false,
+            Party::Farewell(farewell) => !farewell.is_pending(),
+        })
+    }
+}
+
+fn next_flow(number: &mut u64) -> FlowId {
+    *number += 1;
+    FlowId(*number)
+}

@@ -1,0 +1,199 @@
+//! What others send: framed, read, and answered when no call of ours wants it.
+
+use std::net::SocketAddr;
+
+use super::{Party, UserAgent};
+use crate::dialer::sip::compose;
+use crate::dialer::sip::transaction::Path;
+use crate::dialer::sip::transaction::table::{Arrival, Owner, ServerKey};
+use crate::dialer::sip::wire::{
+    Malformed, Message, Method, Request, Response, StreamItem, is_keep_alive, read_datagram,
+};
+use crate::network::{ConnectFault, FlowId};
+use crate::time::Now;
+
+/// The answer to a keep-alive on a stream (RFC 5626 3.5.1).
+const PONG: &[u8] = b"\r\n";
+
+impl UserAgent {
+    /// Bytes came.
+    pub(super) fn received(&mut self, now: Now, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        let Some(reader) = self.flows.reader(now, flow) else {
+            return self.datagram(now, flow, from, bytes);
+        };
+        reader.push(bytes);
+        let path = Path {
+            flow,
+            to: None,
+            is_reliable: true,
+        };
+        while let Some(item) = self.flows.reader(now, flow).and_then(|reader| reader.next()) {
+            match item {
+                Ok(StreamItem::Message(message)) => self.message(now, path, from, message),
+                Ok(StreamItem::KeepAlivePing) if self.flows.is_accepted(flow) => {
+                    self.transmit(path, PONG.to_vec())
+                }
+                Ok(StreamItem::KeepAlivePing | StreamItem::KeepAlivePong) => {}
+                Err(malformed) => {
+                    self.refuse_malformed(path, from, &malformed);
+                    if malformed.fatal {
+                        let target = self.flows.target(flow);
+                        self.flows.close(flow);
+                        self.flow_lost(now, flow, target, &ConnectFault::Refused(from));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn datagram(&mut self, now: Now, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        if is_keep_alive(bytes) {
+            return;
+        }
+        let to = self.flows.target(flow).is_none().then_some(from);
+        let path = Path {
+            flow,
+            to,
+            is_reliable: false,
+        };
+        match read_datagram(bytes) {
+            Ok(message) => self.message(now, path, from, message),
+            Err(malformed) => self.refuse_malformed(path, from, &malformed),
+        }
+    }
+
+    fn refuse_malformed(&mut self, path: Path, from: SocketAddr, malformed: &Malformed) {
+        self.malformed = self.malformed.saturating_add(1);
+        tracing::debug!(remote = %from, count = self.malformed, why = %malformed, "malformed SIP message");
+        if let Some(bad) = &malformed.answer {
+            self.transmit(path, bad.response().to_bytes());
+        }
+    }
+
+    fn message(&mut self, now: Now, path: Path, from: SocketAddr, message: Message) {
+        match message {
+            Message::Request(mut request) => {
+                tracing::trace!(method = %request.method, remote = %from, "SIP request came");
+                request.note_source(from);
+                self.request(now, path, &request);
+            }
+            Message::Response(response) => {
+                if let Some(stray) = self.transactions.handle_response(now, response) {
+                    self.stray(now, &stray);
+                }
+                self.drain_transactions(now);
+            }
+        }
+    }
+
+    /// A response to an INVITE whose transaction is gone still counts for its call (RFC 3261 13.2.2.4).
+    fn stray(&mut self, now: Now, response: &Response) {
+        let is_invite = response.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
+        let owner = self.parties.iter().find(|(_, party)| {
+            let invite = match party {
+                Party::Call(_) => None,
+                Party::Farewell(farewell) => farewell.invitation().map(|invitation| &invitation.request),
+            };
+            match (party, invite) {
+                (Party::Call(placed), _) => placed.is_answered_by(response),
+                (_, Some(invite)) => {
+                    let tag = |from: Option<_>| {
+                        from.and_then(|from: super::super::headers::NameAddr| from.tag().map(str::to_owned))
+                    };
+                    invite.call_id() == response.call_id() && tag(invite.from()) == tag(response.from())
+                }
+                (_, None) => false,
+            }
+        });
+        match owner.map(|(owner, _)| *owner) {
+            Some(owner) if is_invite && response.status < 300 => self.answered(now, owner, response),
+            Some(_) | None => {
+                tracing::debug!(status = response.status, "a SIP response that nobody waits for")
+            }
+        }
+    }
+
+    fn request(&mut self, now: Now, path: Path, request: &Request) {
+        let arrival = self.transactions.handle_request(now, path, request);
+        self.drain_transactions(now);
+        match arrival {
+            Arrival::Absorbed => {}
+            Arrival::Acknowledgement => {
+                if let Some(owner) = self.dialog_of(request)
+                    && let Some(Party::Call(placed)) = self.parties.get_mut(&owner)
+                {
+                    placed.handle_acknowledgement(now, request);
+                }
+            }
+            Arrival::New(key) => self.new_request(now, key, request),
+        }
+    }
+
+    fn new_request(&mut self, now: Now, key: ServerKey, request: &Request) {
+        if request.method == Method::Cancel {
+            // Every INVITE is answered at once: its CANCEL comes too late or for nothing (RFC 3261 9.2).
+            let status = if self.transactions.knows(&ServerKey::of_cancelled(request)) {
+                200
+            } else {
+                481
+            };
+            return self.respond(now, &key, request, status);
+        }
+        // RFC 3261 8.2.2.3: we require nothing and understand no extension that could be required of us.
+        let unsupported = request.headers.tokens("Require");
+        if !unsupported.is_empty() {
+            let tag = self.chance.hex(8);
+            let mut response = compose::answer(request, 420, &tag);
+            response.headers.push("Unsupported", unsupported.join(", "));
+            self.transactions.respond(now, &key, &response);
+            return;
+        }
+        let owner = self.dialog_of(request);
+        match owner.and_then(|owner| self.parties.get_mut(&owner)) {
+            Some(Party::Call(placed)) => placed.handle_request(now, key, request),
+            Some(Party::Farewell(farewell)) => farewell.handle_request(key, request),
+            None => self.outside_request(now, &key, request),
+        }
+    }
+
+    /// A request that is in no dialog of ours.
+    fn outside_request(&mut self, now: Now, key: &ServerKey, request: &Request) {
+        let claims_a_dialog = request.to().is_some_and(|to| to.tag().is_some());
+        let is_in_call = self.parties.values().any(|party| matches!(party, Party::Call(_)));
+        let status = match &request.method {
+            Method::Invite if request.headers.get("Replaces").is_some() => 403,
+            _ if claims_a_dialog => 481,
+            Method::Invite if is_in_call => 486,
+            Method::Invite => self.profile.settings.inbound,
+            Method::Options => 200,
+            Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => 481,
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => 405,
+        };
+        self.respond(now, key, request, status);
+    }
+
+    fn respond(&mut self, now: Now, key: &ServerKey, request: &Request, status: u16) {
+        let tag = self.chance.hex(8);
+        let response = match status {
+            200 | 405 => compose::answer_with_allow(request, status, &tag),
+            _ => compose::answer(request, status, &tag),
+        };
+        self.transactions.respond(now, key, &response);
+    }
+
+    fn dialog_of(&self, request: &Request) -> Option<Owner> {
+        let party = self.parties.iter().find(|(_, party)| match party {
+            Party::Call(placed) => placed.owns(request),
+            Party::Farewell(farewell) => farewell.owns(request),
+        });
+        party.map(|(owner, _)| *owner)
+    }
+}
