@@ -6,15 +6,8 @@ use crate::peers::far_end::{FarEnd, Manner, Phase};
 use crate::peers::programs::Skipped;
 use crate::sipp::{Over, Sipp};
 
-pub fn sipp_can_call_our_far_end_over_udp() -> Result<(), Skipped> {
-    sipp_calls(Over::Udp)
-}
-
-pub fn sipp_can_call_our_far_end_over_tcp() -> Result<(), Skipped> {
-    sipp_calls(Over::Tcp)
-}
-
-fn sipp_calls(over: Over) -> Result<(), Skipped> {
+/// sipp's built-in caller.
+pub fn sipp_calls(over: Over) -> Result<(), Skipped> {
     let far_end = FarEnd::start(Manner::Answer { after: Duration::ZERO });
     let mut sipp = Sipp::start(over, &["-sn", "uac", &far_end.endpoint()])?;
     sipp.wait_for_success();

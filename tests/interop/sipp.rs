@@ -1,6 +1,6 @@
 //! sipp (sip-tester) as a peer: started on a port, judged by its exit code, its statistics and its message log.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -76,10 +76,5 @@ impl Sipp {
         let index = index.unwrap_or_else(|| panic!("sipp's statistics have no {column}: {heads}"));
         let last = lines.last().unwrap_or_default();
         last.split(';').nth(index).unwrap_or_default().parse().unwrap()
-    }
-
-    /// Where it keeps its files.
-    pub fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
     }
 }

@@ -142,7 +142,7 @@ impl Home {
         let config = self.write("meetd.toml", &self.text());
         let mut command = self.command(&["run", "--config"]);
         command.arg(config).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Meetd::guard(command.spawn().unwrap())
+        Meetd::guard("meetd", command.spawn().unwrap())
     }
 }
 
@@ -156,6 +156,7 @@ pub struct Said {
 
 /// A running daemon. Dropped, it is killed; its log is shown when the test fails.
 pub struct Meetd {
+    name: String,
     child: Child,
     /// What it said so far.
     pub said: Arc<Watched<Said>>,
@@ -163,11 +164,11 @@ pub struct Meetd {
 
 impl Meetd {
     /// Guards a process whose outputs are piped.
-    pub fn guard(mut child: Child) -> Self {
+    pub fn guard(name: &str, mut child: Child) -> Self {
         let said = Arc::new(Watched::new(Said::default()));
         collect(child.stdout.take().unwrap(), &said);
         collect(child.stderr.take().unwrap(), &said);
-        Self { child, said }
+        Self { name: name.to_owned(), child, said }
     }
 
     /// Its process id.
@@ -203,7 +204,7 @@ impl Meetd {
     /// Waits until it has ended.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        self.said.wait_for("the end of the daemon", |said| (said.ended == 2).then_some(()));
+        self.said.wait_for(&format!("the end of {}", self.name), |said| (said.ended == 2).then_some(()));
         self.child.wait().unwrap()
     }
 
@@ -225,7 +226,7 @@ impl Drop for Meetd {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("---- meetd's log ----\n{}\n---- end of meetd's log ----", self.log());
+            eprintln!("---- what {0} said ----\n{1}\n---- end of what {0} said ----", self.name, self.log());
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod directives;
 pub mod far_end;
 pub mod netstring;
 pub mod programs;
+pub mod room;
 pub mod sdp;
 pub mod sip_text;
 pub mod sound;

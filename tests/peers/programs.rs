@@ -44,7 +44,8 @@ fn missing(what: String) -> Skipped {
 pub fn start(command: &mut Command) -> Program {
     let shown = format!("{command:?}");
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    Meetd::guard(child.unwrap_or_else(|fault| panic!("{shown}: {fault}")))
+    let name = command.get_program().to_string_lossy().into_owned();
+    Meetd::guard(&name, child.unwrap_or_else(|fault| panic!("{shown}: {fault}")))
 }
 
 /// A port on loopback that was free for UDP and TCP a moment ago: for programs that cannot choose one themselves.
