@@ -21,7 +21,9 @@ async fn serve(url: &str) {
     let (mut bridge, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let local = socket.local_addr().unwrap();
-    let (mut call, mut bytes) = (Call::default(), vec![0; 2048]);
+    let audio = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut call = Call { audio: audio.local_addr().unwrap().port(), ..Call::default() };
+    let mut bytes = vec![0; 2048];
     loop {
         tokio::select! {
             frame = bridge.next() => {
@@ -57,6 +59,7 @@ struct Call {
     number: u32,
     to: String,
     tag: String,
+    audio: u16,
 }
 
 impl Call {
@@ -71,7 +74,7 @@ impl Call {
             "INVITE" => format!(
                 "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                  m=audio {} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
-                local.port()
+                self.audio
             ),
             _ => String::new(),
         };

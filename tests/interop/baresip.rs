@@ -1,5 +1,7 @@
 //! baresip as a peer: a directory with its configuration, driven and watched by its ctrl_tcp module.
 
+#![allow(dead_code, reason = "the benchmark uses a part of it")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -48,14 +48,14 @@ impl Called {
     }
 
     #[track_caller]
-    fn is_ended(mut self) -> String {
+    fn end(mut self) -> String {
         assert_eq!(outcome(&self.room.bridge.ask(&directives::end())), "Response");
         self.sipp.wait_for_success();
-        self.is_over()
+        self.leave()
     }
 
     #[track_caller]
-    fn is_over(self) -> String {
+    fn leave(self) -> String {
         self.room.bridge.wait_for_call_state("IDLE");
         let log = self.room.meetd.stop();
         assert!(!log.contains(PASSWORD), "the SIP password is in the log");
@@ -73,7 +73,7 @@ pub fn built_in_callee(over: Over) -> Result<(), Skipped> {
         (enough("rxPackets") && enough("txPackets")).then(|| media.clone())
     });
     assert_eq!(media["lossPercent"].as_f64(), Some(0.0), "{media}");
-    called.is_ended();
+    called.end();
     Ok(())
 }
 
@@ -81,7 +81,7 @@ pub fn built_in_callee(over: Over) -> Result<(), Skipped> {
 pub fn challenge_401_md5(over: Over) -> Result<(), Skipped> {
     let called = Called::by(over, &["-sf", &Sipp::scenario("challenge_401.xml")])?;
     called.is_answered();
-    let messages = called.is_ended();
+    let messages = called.end();
     assert!(!messages.contains("Wrong Digest"), "sipp found the digest wrong:\n{messages}");
     verify(&messages, "Authorization", |text| hex(&Md5::digest(text)));
     Ok(())
@@ -91,7 +91,7 @@ pub fn challenge_401_md5(over: Over) -> Result<(), Skipped> {
 pub fn challenge_407_sha256(over: Over) -> Result<(), Skipped> {
     let called = Called::by(over, &["-sf", &Sipp::scenario("challenge_407.xml")])?;
     called.is_answered();
-    let messages = called.is_ended();
+    let messages = called.end();
     verify(&messages, "Proxy-Authorization", |text| hex(&Sha256::digest(text)));
     Ok(())
 }
@@ -101,14 +101,14 @@ pub fn busy_486(over: Over) -> Result<(), Skipped> {
     assert_eq!(outcome(&called.event), "ENDPOINT_BUSY", "{}", called.event);
     called.sipp.wait_for_success();
     called.room.bridge.wait_for_message("CallFailed", |payload| payload["code"] == "BUSY");
-    called.is_over();
+    called.leave();
     Ok(())
 }
 
 pub fn progress_183_then_200(over: Over) -> Result<(), Skipped> {
     let called = Called::by(over, &["-sf", &Sipp::scenario("progress_183.xml")])?;
     called.is_answered();
-    called.is_ended();
+    called.end();
     Ok(())
 }
 
@@ -119,7 +119,7 @@ pub fn cancel_while_it_rings(over: Over) -> Result<(), Skipped> {
     let join = called.room.bridge.answer_to(&called.event);
     assert_eq!(outcome(&join), "NOT_IN_OPERATION", "{join}");
     called.sipp.wait_for_success();
-    called.is_over();
+    called.leave();
     Ok(())
 }
 
@@ -131,7 +131,7 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
     bridge.wait_for_call_state("IDLE");
     let failed = bridge.frames().iter().any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
     assert!(!failed, "an orderly hang-up is IDLE only");
-    called.is_over();
+    called.leave();
     Ok(())
 }
 

@@ -272,6 +272,7 @@ async fn serve(mut stream: TcpStream, events: Arc<Watched<Vec<Event>>>, inside: 
     }
     let mut headers = Vec::new();
     let mut turned = None;
+    #[expect(clippy::result_large_err, reason = "tungstenite's callback is typed so")]
     let callback = |request: &Request, mut response: Response| {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         headers = request.headers().iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();

@@ -20,12 +20,13 @@ fn recovers(room: Room, connection: usize) -> String {
 
 #[track_caller]
 fn wait_for_close(room: &Room, code: Option<u16>) {
-    room.bridge.wait_for(&format!("the end of the first connection with code {code:?}"), |events| {
+    let seen = room.bridge.wait_for("the end of the first connection", |events| {
         events.iter().find_map(|event| match event.what {
-            Happened::Over(with) if event.connection == 1 => Some(assert_eq!(with, code)),
+            Happened::Over(with) if event.connection == 1 => Some(with),
             _ => None,
         })
     });
+    assert_eq!(seen, code);
 }
 
 #[test]
