@@ -11,9 +11,9 @@
     reason = "a program of its own that measures real time and prints"
 )]
 
+mod bare;
 #[path = "../tests/interop/baresip.rs"]
 mod baresip;
-mod bare;
 #[path = "../tests/peers/mod.rs"]
 mod peers;
 
@@ -36,21 +36,37 @@ fn main() {
     {
         return bare::run(url);
     }
-    let calls = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(CALLS);
+    let calls = arguments
+        .iter()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(CALLS);
     let mut contestants: Vec<Box<dyn Contestant>> = vec![Box::new(Room::new()), Box::new(BareProgram::new())];
     match Baresip::start() {
         Ok(baresip) => contestants.push(Box::new(ByControl(baresip))),
         Err(Skipped(why)) => println!("SKIPPED: {why}"),
     }
     let mut figures: Vec<Figures> = contestants.iter().map(|_| Figures::default()).collect();
-    let far_ends: Vec<_> = contestants.iter().map(|_| FarEnd::start(Manner::Answer { after: Duration::ZERO })).collect();
+    let far_ends: Vec<_> = contestants
+        .iter()
+        .map(|_| {
+            FarEnd::start(Manner::Answer {
+                after: Duration::ZERO,
+            })
+        })
+        .collect();
     for _ in 0..calls {
-        for (contestant, (far_end, figures)) in contestants.iter_mut().zip(far_ends.iter().zip(&mut figures)) {
+        for (contestant, (far_end, figures)) in contestants.iter_mut().zip(far_ends.iter().zip(&mut figures))
+        {
             figures.add(measure(contestant.as_mut(), far_end));
         }
     }
-    println!("\n{calls} calls each over UDP on loopback, in turns; median (90th percentile) in microseconds\n");
-    println!("{:<34}{:>22}{:>20}{:>20}", "", "directive to INVITE", "200 to ACK", "hang-up to BYE");
+    println!(
+        "\n{calls} calls each over UDP on loopback, in turns; median (90th percentile) in microseconds\n"
+    );
+    println!(
+        "{:<34}{:>22}{:>20}{:>20}",
+        "", "directive to INVITE", "200 to ACK", "hang-up to BYE"
+    );
     for (contestant, figures) in contestants.iter().zip(&mut figures) {
         let [invite, ack, bye] = figures.columns();
         println!("{:<34}{invite:>22}{ack:>20}{bye:>20}", contestant.name());
@@ -93,7 +109,11 @@ fn measure(contestant: &mut dyn Contestant, far_end: &FarEnd) -> [Duration; 3] {
             seen.first(theirs, fits).unwrap()
         };
         let answered = of_call(false, "SIP/2.0 200");
-        [of_call(true, "INVITE") - dialled, of_call(true, "ACK") - answered, of_call(true, "BYE") - hung_up]
+        [
+            of_call(true, "INVITE") - dialled,
+            of_call(true, "ACK") - answered,
+            of_call(true, "BYE") - hung_up,
+        ]
     })
 }
 
@@ -131,14 +151,20 @@ impl Room {
         home.set("log.level", "\"info\"");
         let meetd = home.start();
         bridge.wait_for_snapshot(1);
-        Self { bridge, calls: 0, _meetd: meetd, _home: home }
+        Self {
+            bridge,
+            calls: 0,
+            _meetd: meetd,
+            _home: home,
+        }
     }
 
     fn wait_for(&self, state: &str) {
-        self.bridge.wait_for(&format!("{state} number {}", self.calls), |_| {
-            let states = self.bridge.call_states();
-            (states.iter().filter(|seen| *seen == state).count() == self.calls).then_some(())
-        });
+        self.bridge
+            .wait_for(&format!("{state} number {}", self.calls), |_| {
+                let states = self.bridge.call_states();
+                (states.iter().filter(|seen| *seen == state).count() == self.calls).then_some(())
+            });
     }
 }
 
@@ -227,7 +253,9 @@ impl Contestant for ByControl {
     }
 
     fn dial(&mut self, far_end: &FarEnd) -> Instant {
-        self.0.control.command("dial", &format!("sip:far@{}", far_end.endpoint()))
+        self.0
+            .control
+            .command("dial", &format!("sip:far@{}", far_end.endpoint()))
     }
 
     fn wait_until_up(&mut self) {

@@ -10,7 +10,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// Serves the bridge at this URL until it goes away.
 pub fn run(url: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(serve(url));
 }
 
@@ -22,7 +25,10 @@ async fn serve(url: &str) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let local = socket.local_addr().unwrap();
     let audio = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let mut call = Call { audio: audio.local_addr().unwrap().port(), ..Call::default() };
+    let mut call = Call {
+        audio: audio.local_addr().unwrap().port(),
+        ..Call::default()
+    };
     let mut bytes = vec![0; 2048];
     loop {
         tokio::select! {

@@ -41,14 +41,19 @@ fn main() -> ExitCode {
         println!("demo: test");
         return ExitCode::SUCCESS;
     }
-    let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
+    let mut filters = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .peekable();
     if filters.peek().is_some() && !filters.any(|filter| "demo".contains(filter.as_str())) {
         return ExitCode::SUCCESS;
     }
     match std::panic::catch_unwind(story::tell) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => {
-            println!("\nNOT PROVED: the step after the last line above was not seen; the reason stands on standard error.");
+            println!(
+                "\nNOT PROVED: the step after the last line above was not seen; the reason stands on standard error."
+            );
             ExitCode::FAILURE
         }
     }
@@ -58,15 +63,29 @@ fn main() -> ExitCode {
 fn be_the_far_end() -> ExitCode {
     let voice = Voice {
         tone: MEETING_TONE,
-        prompt: Some(Prompt { pin: PIN.to_owned(), tone: PROMPT_TONE }),
+        prompt: Some(Prompt {
+            pin: PIN.to_owned(),
+            tone: PROMPT_TONE,
+        }),
     };
-    let far_end = FarEnd::start_with(Manner::Answer { after: Duration::from_secs(1) }, voice);
+    let far_end = FarEnd::start_with(
+        Manner::Answer {
+            after: Duration::from_secs(1),
+        },
+        voice,
+    );
     println!("{}", far_end.address);
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
     far_end.seen.look(|seen| {
-        seen.complaints.iter().for_each(|complaint| eprintln!("the far end complains: {complaint}"));
+        seen.complaints
+            .iter()
+            .for_each(|complaint| eprintln!("the far end complains: {complaint}"));
         let whole = seen.complaints.is_empty() && seen.calls.len() == 1 && seen.calls[0].phase.is_over();
-        if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if whole {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     })
 }

@@ -31,18 +31,29 @@ impl Baresip {
         write_tone(&folder.path().join("tone.wav"));
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
         write("config", configuration(folder.path(), port, control));
-        write("accounts", "<sip:far@127.0.0.1>;regint=0;answermode=auto\n".to_owned());
+        write(
+            "accounts",
+            "<sip:far@127.0.0.1>;regint=0;answermode=auto\n".to_owned(),
+        );
         write("contacts", String::new());
         let program = programs::start(Command::new(baresip).args(["-4", "-f"]).arg(folder.path()));
         let control = Control::connect(([127, 0, 0, 1], control).into());
         program.wait_for_line("baresip is ready");
-        Ok(Self { port, control, program, _folder: folder })
+        Ok(Self {
+            port,
+            control,
+            program,
+            _folder: folder,
+        })
     }
 
     /// The digits it heard so far.
     pub fn digits(&self) -> String {
         let events = self.control.events("CALL_DTMF_START");
-        events.iter().filter_map(|event| event["param"].as_str()).collect()
+        events
+            .iter()
+            .filter_map(|event| event["param"].as_str())
+            .collect()
     }
 
     /// Asks for its RTP counters until it has sent and received this many packets; returns both.
@@ -51,12 +62,21 @@ impl Baresip {
         for asked in 1.. {
             self.control.command("audio_debug", "");
             let shown = self.control.wait_for("the answer to audio_debug", |heard| {
-                let answers = heard.iter().map(|(_, value)| value).filter(|value| value["token"] == "audio_debug");
-                answers.clone().nth(asked - 1).map(|answer: &Value| answer["data"].to_string())
+                let answers = heard
+                    .iter()
+                    .map(|(_, value)| value)
+                    .filter(|value| value["token"] == "audio_debug");
+                answers
+                    .clone()
+                    .nth(asked - 1)
+                    .map(|answer: &Value| answer["data"].to_string())
             });
             let number = |before: &str| {
                 let (_, rest) = shown.rsplit_once(before)?;
-                rest.split(|character: char| !character.is_ascii_digit()).next()?.parse::<u64>().ok()
+                rest.split(|character: char| !character.is_ascii_digit())
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
             };
             if let (Some(sent), Some(received)) = (number("TX: packets="), number("rcvd="))
                 && sent >= wanted
@@ -72,8 +92,11 @@ impl Baresip {
 
 /// Ten seconds of a sine wave as 16-bit PCM at 8 kHz (RIFF).
 fn write_tone(path: &Path) {
-    let sample = |index: u32| (16384.0 * (f64::from(index) * 600.0 / 8000.0 * std::f64::consts::TAU).sin()) as i16;
-    let samples: Vec<u8> = (0..80_000).flat_map(|index| sample(index).to_le_bytes()).collect();
+    let sample =
+        |index: u32| (16384.0 * (f64::from(index) * 600.0 / 8000.0 * std::f64::consts::TAU).sin()) as i16;
+    let samples: Vec<u8> = (0..80_000)
+        .flat_map(|index| sample(index).to_le_bytes())
+        .collect();
     let size = samples.len() as u32;
     let mut file = [b"RIFF".as_slice(), &(size + 36).to_le_bytes(), b"WAVEfmt "].concat();
     file.extend(16u32.to_le_bytes());
@@ -87,7 +110,10 @@ fn write_tone(path: &Path) {
 
 fn configuration(folder: &Path, port: u16, control: u16) -> String {
     let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
-    let modules = modules.iter().find(|path| Path::new(path).is_dir()).unwrap_or(&modules[0]);
+    let modules = modules
+        .iter()
+        .find(|path| Path::new(path).is_dir())
+        .unwrap_or(&modules[0]);
     let tone = folder.join("tone.wav");
     format!(
         "sip_listen 127.0.0.1:{port}

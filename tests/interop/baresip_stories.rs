@@ -13,7 +13,10 @@ pub fn speaks_listens_and_hears_the_pin(over: Over) -> Result<(), Skipped> {
     let mut baresip = Baresip::start()?;
     let room = Room::open();
     let transport = if over == Over::Udp { "udp" } else { "tcp" };
-    let mut join = directives::join(&format!("sip:far@127.0.0.1:{};transport={transport}", baresip.port));
+    let mut join = directives::join(&format!(
+        "sip:far@127.0.0.1:{};transport={transport}",
+        baresip.port
+    ));
     join["directive"]["payload"]["meeting"]["pin"] = "4321".into();
     let event = room.bridge.ask(&join);
     assert_eq!(outcome(&event), "Response", "{event}");
@@ -27,20 +30,34 @@ pub fn speaks_listens_and_hears_the_pin(over: Over) -> Result<(), Skipped> {
     });
     assert!(rx >= ENOUGH && tx >= ENOUGH, "{rx} received, {tx} sent");
     baresip.control.wait_for("the PIN", |heard| {
-        let heard = heard.iter().filter(|(_, value)| value["type"] == "CALL_DTMF_START");
+        let heard = heard
+            .iter()
+            .filter(|(_, value)| value["type"] == "CALL_DTMF_START");
         (heard.count() >= 5).then_some(())
     });
     assert_eq!(baresip.digits(), "4321#");
 
     assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
     baresip.control.wait_for("the end of the call", |heard| {
-        heard.iter().any(|(_, value)| value["type"] == "CALL_CLOSED").then_some(())
+        heard
+            .iter()
+            .any(|(_, value)| value["type"] == "CALL_CLOSED")
+            .then_some(())
     });
     let counted = baresip.program.wait_for_line("packets:");
-    let counts: Vec<u64> = counted.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    assert!(counts.len() == 2 && counts.iter().all(|count| *count >= ENOUGH), "baresip counted {counted}");
+    let counts: Vec<u64> = counted
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    assert!(
+        counts.len() == 2 && counts.iter().all(|count| *count >= ENOUGH),
+        "baresip counted {counted}"
+    );
     let errors = baresip.program.wait_for_line("errors:");
-    assert_eq!(errors.split_whitespace().collect::<Vec<_>>(), ["errors:", "0", "0"]);
+    assert_eq!(
+        errors.split_whitespace().collect::<Vec<_>>(),
+        ["errors:", "0", "0"]
+    );
     room.bridge.wait_for_call_state("IDLE");
     room.meetd.stop();
     Ok(())
@@ -50,9 +67,14 @@ pub fn speaks_listens_and_hears_the_pin(over: Over) -> Result<(), Skipped> {
 pub fn baresip_can_call_our_far_end() -> Result<(), Skipped> {
     let far_end = crate::peers::far_end::FarEnd::asking_for("4321");
     let mut baresip = Baresip::start()?;
-    baresip.control.command("dial", &format!("sip:far@{}", far_end.endpoint()));
+    baresip
+        .control
+        .command("dial", &format!("sip:far@{}", far_end.endpoint()));
     baresip.control.wait_for("an established call", |heard| {
-        heard.iter().any(|(_, value)| value["type"] == "CALL_ESTABLISHED").then_some(())
+        heard
+            .iter()
+            .any(|(_, value)| value["type"] == "CALL_ESTABLISHED")
+            .then_some(())
     });
     for digit in ["4", "3", "2", "1", "#"] {
         baresip.control.command("sndcode", digit);

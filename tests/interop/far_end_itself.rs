@@ -8,7 +8,9 @@ use crate::sipp::{Over, Sipp};
 
 /// sipp's built-in caller.
 pub fn sipp_calls(over: Over) -> Result<(), Skipped> {
-    let far_end = FarEnd::start(Manner::Answer { after: Duration::ZERO });
+    let far_end = FarEnd::start(Manner::Answer {
+        after: Duration::ZERO,
+    });
     let mut sipp = Sipp::start(over, &["-sn", "uac", &far_end.endpoint()])?;
     sipp.wait_for_success();
     far_end.wait_for_phase(Phase::TheyLeft);

@@ -16,7 +16,11 @@ pub fn a_meeting_over_pythons_websockets() -> Result<(), Skipped> {
     let python = programs::python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/bridge.py");
     let mut command = Command::new(python);
-    command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let bridge = Meetd::guard("bridge.py", child);
@@ -24,25 +28,44 @@ pub fn a_meeting_over_pythons_websockets() -> Result<(), Skipped> {
 
     let unused = Bridge::start();
     let mut home = Home::new(&unused);
-    home.set("bridge.url", &format!("\"ws://127.0.0.1:{port}/rooms/room-15-104\""));
+    home.set(
+        "bridge.url",
+        &format!("\"ws://127.0.0.1:{port}/rooms/room-15-104\""),
+    );
     home.set("bridge.token_file", "\"bridge-token\"");
     home.write("bridge-token", "token-canary-1f6b\n");
     let meetd = home.start();
-    let opened = wait_for(&bridge, "the connection", |said| said["opened"].is_string().then(|| said.clone()));
+    let opened = wait_for(&bridge, "the connection", |said| {
+        said["opened"].is_string().then(|| said.clone())
+    });
     assert_eq!(opened["opened"], "/rooms/room-15-104");
     assert_eq!(opened["authorization"], "Bearer token-canary-1f6b");
     assert_eq!(opened["subprotocol"], "meetd.v1");
     assert_eq!(opened["extensions"], Value::Null, "no compression is offered");
-    assert!(opened["agent"].as_str().unwrap().starts_with("meetd/"), "{opened}");
-    frame(&bridge, "the snapshot", |frame| action(frame) == "CallStateChanged");
+    assert!(
+        opened["agent"].as_str().unwrap().starts_with("meetd/"),
+        "{opened}"
+    );
+    frame(&bridge, "the snapshot", |frame| {
+        action(frame) == "CallStateChanged"
+    });
 
-    let far_end = FarEnd::start(Manner::Answer { after: std::time::Duration::ZERO });
-    for (directive, state) in [(directives::join(&far_end.endpoint()), "ACTIVE"), (directives::end(), "IDLE")] {
+    let far_end = FarEnd::start(Manner::Answer {
+        after: std::time::Duration::ZERO,
+    });
+    for (directive, state) in [
+        (directives::join(&far_end.endpoint()), "ACTIVE"),
+        (directives::end(), "IDLE"),
+    ] {
         writeln!(input, "{directive}").unwrap();
         let token = directive["directive"]["header"]["correlationToken"].clone();
-        let event = frame(&bridge, "the event", |frame| frame["event"]["header"]["correlationToken"] == token);
+        let event = frame(&bridge, "the event", |frame| {
+            frame["event"]["header"]["correlationToken"] == token
+        });
         assert_eq!(outcome(&event["event"]), "Response", "{event}");
-        frame(&bridge, state, |frame| frame["payload"]["state"] == state && frame["payload"]["callId"] != "");
+        frame(&bridge, state, |frame| {
+            frame["payload"]["state"] == state && frame["payload"]["callId"] != ""
+        });
     }
     far_end.wait_until_all_is_over();
     meetd.stop();
@@ -54,7 +77,10 @@ pub fn a_meeting_over_pythons_websockets() -> Result<(), Skipped> {
 #[track_caller]
 fn wait_for<R>(bridge: &Meetd, what: &str, question: impl Fn(&Value) -> Option<R>) -> R {
     bridge.said.wait_for(what, |said| {
-        let mut lines = said.lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut lines = said
+            .lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.find_map(|line| question(&line))
     })
 }

@@ -21,9 +21,18 @@ const AT_ONCE: usize = 4;
 pub fn run(stories: &[Story]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let exact = arguments.iter().any(|argument| argument == "--exact");
-    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let filters: Vec<&String> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
     let wanted = |name: &str| {
-        let fits = |filter: &&String| if exact { name == filter.as_str() } else { name.contains(filter.as_str()) };
+        let fits = |filter: &&String| {
+            if exact {
+                name == filter.as_str()
+            } else {
+                name.contains(filter.as_str())
+            }
+        };
         filters.is_empty() || filters.iter().any(fits)
     };
     let chosen: Vec<_> = stories.iter().filter(|(name, _)| wanted(name)).collect();
@@ -44,7 +53,11 @@ pub fn run(stories: &[Story]) -> ExitCode {
             });
         }
     });
-    sum_up(&verdicts.into_inner().unwrap(), stories.len() - chosen.len(), began)
+    sum_up(
+        &verdicts.into_inner().unwrap(),
+        stories.len() - chosen.len(),
+        began,
+    )
 }
 
 enum Verdict {
@@ -55,7 +68,10 @@ enum Verdict {
 
 fn tell(name: &'static str, story: fn() -> Result<(), Skipped>) -> Verdict {
     let named = thread::Builder::new().name(name.to_owned());
-    let told = named.spawn(move || catch_unwind(AssertUnwindSafe(story))).unwrap().join();
+    let told = named
+        .spawn(move || catch_unwind(AssertUnwindSafe(story)))
+        .unwrap()
+        .join();
     match told.unwrap() {
         Ok(Ok(())) => {
             println!("test {name} ... ok");
@@ -92,5 +108,9 @@ fn sum_up(verdicts: &[(&str, Verdict)], filtered: usize, began: Instant) -> Exit
         skipped.len(),
         began.elapsed().as_secs_f32(),
     );
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

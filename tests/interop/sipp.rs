@@ -33,14 +33,42 @@ impl Sipp {
         let mode = if over == Over::Udp { "u1" } else { "t1" };
         let mut command = Command::new(sipp);
         command
-            .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-t", mode, "-m", "1", "-nostdin"])
-            .args(["-timeout", "30s", "-timeout_error", "-trace_msg", "-trace_err", "-trace_stat"])
-            .args(["-message_file", "messages.log", "-error_file", "errors.log", "-stf", "statistics.csv"])
+            .args([
+                "-i",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+                "-t",
+                mode,
+                "-m",
+                "1",
+                "-nostdin",
+            ])
+            .args([
+                "-timeout",
+                "30s",
+                "-timeout_error",
+                "-trace_msg",
+                "-trace_err",
+                "-trace_stat",
+            ])
+            .args([
+                "-message_file",
+                "messages.log",
+                "-error_file",
+                "errors.log",
+                "-stf",
+                "statistics.csv",
+            ])
             .args(arguments)
             .current_dir(folder.path())
             .env("TERM", "dumb");
         let program = programs::start(&mut command);
-        Ok(Self { port, program, folder })
+        Ok(Self {
+            port,
+            program,
+            folder,
+        })
     }
 
     /// A scenario of ours beside this file.
@@ -53,7 +81,12 @@ impl Sipp {
     #[track_caller]
     pub fn wait_for_success(&mut self) {
         let status = self.program.wait();
-        assert_eq!(status.code(), Some(0), "sipp ended with {status}: {}", self.file("errors.log"));
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "sipp ended with {status}: {}",
+            self.file("errors.log")
+        );
         assert_eq!(self.counted("SuccessfulCall(C)"), 1, "sipp's statistics");
         assert_eq!(self.counted("FailedCall(C)"), 0, "sipp's statistics");
     }

@@ -33,11 +33,18 @@ impl Called {
         let mut all = vec!["-mi", "127.0.0.1", "-mp", media_port.as_str()];
         all.extend(arguments);
         let sipp = Sipp::start(over, &all)?;
-        let room = Room::open_with(&[("sip.username", "\"room\""), ("sip.password_file", "\"sip-password\"")]);
+        let room = Room::open_with(&[
+            ("sip.username", "\"room\""),
+            ("sip.password_file", "\"sip-password\""),
+        ]);
         let transport = if over == Over::Udp { "udp" } else { "tcp" };
         let directive = directives::join(&format!("sip:far@127.0.0.1:{};transport={transport}", sipp.port));
         room.bridge.send(&directive);
-        Ok(Self { room, sipp, event: directive })
+        Ok(Self {
+            room,
+            sipp,
+            event: directive,
+        })
     }
 
     #[track_caller]
@@ -82,7 +89,10 @@ pub fn challenge_401_md5(over: Over) -> Result<(), Skipped> {
     let called = Called::by(over, &["-sf", &Sipp::scenario("challenge_401.xml")])?;
     called.is_answered();
     let messages = called.end();
-    assert!(!messages.contains("Wrong Digest"), "sipp found the digest wrong:\n{messages}");
+    assert!(
+        !messages.contains("Wrong Digest"),
+        "sipp found the digest wrong:\n{messages}"
+    );
     verify(&messages, "Authorization", |text| hex(&Md5::digest(text)));
     Ok(())
 }
@@ -92,7 +102,9 @@ pub fn challenge_407_sha256(over: Over) -> Result<(), Skipped> {
     let called = Called::by(over, &["-sf", &Sipp::scenario("challenge_407.xml")])?;
     called.is_answered();
     let messages = called.end();
-    verify(&messages, "Proxy-Authorization", |text| hex(&Sha256::digest(text)));
+    verify(&messages, "Proxy-Authorization", |text| {
+        hex(&Sha256::digest(text))
+    });
     Ok(())
 }
 
@@ -100,7 +112,10 @@ pub fn busy_486(over: Over) -> Result<(), Skipped> {
     let mut called = Called::by(over, &["-sf", &Sipp::scenario("busy_486.xml")])?;
     assert_eq!(outcome(&called.event), "ENDPOINT_BUSY", "{}", called.event);
     called.sipp.wait_for_success();
-    called.room.bridge.wait_for_message("CallFailed", |payload| payload["code"] == "BUSY");
+    called
+        .room
+        .bridge
+        .wait_for_message("CallFailed", |payload| payload["code"] == "BUSY");
     called.leave();
     Ok(())
 }
@@ -129,7 +144,10 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
     called.sipp.wait_for_success();
     let bridge = &called.room.bridge;
     bridge.wait_for_call_state("IDLE");
-    let failed = bridge.frames().iter().any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
+    let failed = bridge
+        .frames()
+        .iter()
+        .any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
     assert!(!failed, "an orderly hang-up is IDLE only");
     called.leave();
     Ok(())
@@ -143,7 +161,9 @@ fn verify(messages: &str, header: &str, hash: impl Fn(String) -> String) {
         let (_, text) = block.split_once("bytes :\n\n")?;
         Message::read(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).ok()
     });
-    let invite = read.filter(|message| message.is("INVITE") && message.header(header).is_some()).last();
+    let invite = read
+        .filter(|message| message.is("INVITE") && message.header(header).is_some())
+        .last();
     let invite = invite.unwrap_or_else(|| panic!("no INVITE with {header} in sipp's log:\n{messages}"));
     let answer = invite.header(header).unwrap().to_owned();
     let part = |name: &str| {
@@ -156,10 +176,17 @@ fn verify(messages: &str, header: &str, hash: impl Fn(String) -> String) {
     let secret = hash(format!("{}:{}:{PASSWORD}", part("username"), part("realm")));
     let action = hash(format!("INVITE:{}", part("uri")));
     let (nonce, count, cnonce, qop) = (part("nonce"), part("nc"), part("cnonce"), part("qop"));
-    assert_eq!((nonce.as_str(), count.as_str(), qop.as_str()), ("6d65657464206e6f6e6365", "00000001", "auth"));
+    assert_eq!(
+        (nonce.as_str(), count.as_str(), qop.as_str()),
+        ("6d65657464206e6f6e6365", "00000001", "auth")
+    );
     let expected = hash(format!("{secret}:{nonce}:{count}:{cnonce}:{qop}:{action}"));
     assert_eq!(part("response"), expected, "{answer}");
-    assert_eq!(part("uri"), invite.start.split(' ').nth(1).unwrap(), "digest-uri is the Request-URI");
+    assert_eq!(
+        part("uri"),
+        invite.start.split(' ').nth(1).unwrap(),
+        "digest-uri is the Request-URI"
+    );
 }
 
 fn hex(bytes: &[u8]) -> String {

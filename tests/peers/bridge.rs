@@ -95,16 +95,27 @@ impl Bridge {
         }));
         let (shared_events, shared_inside) = (Arc::clone(&events), Arc::clone(&inside));
         thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
                 while let Ok((stream, _)) = listener.accept().await {
                     let _ = stream.set_nodelay(true);
-                    tokio::spawn(serve(stream, Arc::clone(&shared_events), Arc::clone(&shared_inside)));
+                    tokio::spawn(serve(
+                        stream,
+                        Arc::clone(&shared_events),
+                        Arc::clone(&shared_inside),
+                    ));
                 }
             });
         });
-        Self { address, events, inside }
+        Self {
+            address,
+            events,
+            inside,
+        }
     }
 
     /// Where a daemon connects to.
@@ -146,7 +157,10 @@ impl Bridge {
 
     /// Sends a close frame.
     pub fn close(&self, code: u16) {
-        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
         self.order(Order::Send(Message::Close(Some(frame))));
     }
 
@@ -165,7 +179,9 @@ impl Bridge {
     #[track_caller]
     pub fn wait_for_connection(&self, number: usize) -> Instant {
         self.wait_for(&format!("websocket connection {number}"), |events| {
-            let mut opened = events.iter().filter(|event| matches!(event.what, Happened::Opened(_)));
+            let mut opened = events
+                .iter()
+                .filter(|event| matches!(event.what, Happened::Opened(_)));
             opened.nth(number - 1).map(|event| event.at)
         })
     }
@@ -174,10 +190,14 @@ impl Bridge {
     #[track_caller]
     pub fn wait_for_snapshot(&self, number: usize) -> Vec<Value> {
         self.wait_for(&format!("the snapshot on connection {number}"), |events| {
-            let mut opened = events.iter().filter(|event| matches!(event.what, Happened::Opened(_)));
+            let mut opened = events
+                .iter()
+                .filter(|event| matches!(event.what, Happened::Opened(_)));
             let connection = opened.nth(number - 1)?.connection;
             let frames = frames_of(events.iter().filter(|event| event.connection == connection));
-            let last = frames.iter().position(|frame| action(frame) == "CallStateChanged")?;
+            let last = frames
+                .iter()
+                .position(|frame| action(frame) == "CallStateChanged")?;
             Some(frames[..=last].to_vec())
         })
     }
@@ -205,7 +225,9 @@ impl Bridge {
         let token = directive["directive"]["header"]["correlationToken"].clone();
         self.wait_for(&format!("the event of the directive {token}"), |events| {
             let frames = frames_of(events.iter());
-            let answer = frames.into_iter().find(|frame| frame["event"]["header"]["correlationToken"] == token);
+            let answer = frames
+                .into_iter()
+                .find(|frame| frame["event"]["header"]["correlationToken"] == token);
             answer.map(|frame| frame["event"].clone())
         })
     }
@@ -213,7 +235,9 @@ impl Bridge {
     /// Waits for `CallStateChanged` with this state, on any connection; returns its payload.
     #[track_caller]
     pub fn wait_for_call_state(&self, state: &str) -> Value {
-        self.wait_for_message("CallStateChanged", |payload| payload["state"] == state && payload["callId"] != "")
+        self.wait_for_message("CallStateChanged", |payload| {
+            payload["state"] == state && payload["callId"] != ""
+        })
     }
 
     /// Waits for a message with this action whose payload fits; returns the payload.
@@ -221,7 +245,9 @@ impl Bridge {
     pub fn wait_for_message(&self, of: &str, fits: impl Fn(&Value) -> bool) -> Value {
         self.wait_for(&format!("a {of} that fits"), |events| {
             let frames = frames_of(events.iter());
-            let mut fitting = frames.iter().filter(|frame| action(frame) == of && fits(&frame["payload"]));
+            let mut fitting = frames
+                .iter()
+                .filter(|frame| action(frame) == of && fits(&frame["payload"]));
             fitting.next().map(|frame| frame["payload"].clone())
         })
     }
@@ -229,13 +255,20 @@ impl Bridge {
     /// The states of `CallStateChanged` so far, those of snapshots without a call left out.
     pub fn call_states(&self) -> Vec<String> {
         let frames = self.frames();
-        let payloads = frames.iter().filter(|frame| action(frame) == "CallStateChanged").map(|frame| &frame["payload"]);
+        let payloads = frames
+            .iter()
+            .filter(|frame| action(frame) == "CallStateChanged")
+            .map(|frame| &frame["payload"]);
         let called = payloads.filter(|payload| payload["callId"] != "");
-        called.map(|payload| payload["state"].as_str().unwrap_or_default().to_owned()).collect()
+        called
+            .map(|payload| payload["state"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     fn order(&self, order: Order) {
-        let current = self.inside.wait_for("a connection to send on", |inside| inside.current.clone());
+        let current = self
+            .inside
+            .wait_for("a connection to send on", |inside| inside.current.clone());
         // A connection that is just going away takes no orders; what the test waits for next tells.
         let _ = current.send(order);
     }
@@ -243,7 +276,9 @@ impl Bridge {
 
 /// The action of an AASB message, or `""`.
 pub fn action(frame: &Value) -> &str {
-    frame["header"]["messageDescription"]["action"].as_str().unwrap_or_default()
+    frame["header"]["messageDescription"]["action"]
+        .as_str()
+        .unwrap_or_default()
 }
 
 fn frames_of<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Value> {
@@ -275,15 +310,28 @@ async fn serve(mut stream: TcpStream, events: Arc<Watched<Vec<Event>>>, inside: 
     #[expect(clippy::result_large_err, reason = "tungstenite's callback is typed so")]
     let callback = |request: &Request, mut response: Response| {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        headers = request.headers().iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
-        let given = request.headers().get("Authorization").map(|value| text(value.as_bytes()));
+        headers = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+            .collect();
+        let given = request
+            .headers()
+            .get("Authorization")
+            .map(|value| text(value.as_bytes()));
         let wanted = token.map(|token| format!("Bearer {token}"));
         let status = match welcome {
             Welcome::Refuse(status) => status,
             _ if wanted.is_some() && given != wanted => 401,
             _ => {
-                if request.headers().get("Sec-WebSocket-Protocol").is_some_and(|value| value == "meetd.v1") {
-                    response.headers_mut().insert("Sec-WebSocket-Protocol", "meetd.v1".parse().unwrap());
+                if request
+                    .headers()
+                    .get("Sec-WebSocket-Protocol")
+                    .is_some_and(|value| value == "meetd.v1")
+                {
+                    response
+                        .headers_mut()
+                        .insert("Sec-WebSocket-Protocol", "meetd.v1".parse().unwrap());
                 }
                 return Ok(response);
             }

@@ -45,7 +45,10 @@ pub struct Voice {
 
 impl Default for Voice {
     fn default() -> Self {
-        Self { tone: 600, prompt: None }
+        Self {
+            tone: 600,
+            prompt: None,
+        }
     }
 }
 
@@ -124,13 +127,19 @@ pub struct Line {
 impl Seen {
     /// When the first message of theirs came, or of ours left, that fits.
     pub fn first(&self, theirs: bool, fits: impl Fn(&Message) -> bool) -> Option<Instant> {
-        let fitting = self.messages.iter().find(|line| line.theirs == theirs && fits(&line.message));
+        let fitting = self
+            .messages
+            .iter()
+            .find(|line| line.theirs == theirs && fits(&line.message));
         fitting.map(|line| line.at)
     }
 
     /// How many requests of theirs had this method, repeats included.
     pub fn count(&self, method: &str) -> usize {
-        self.messages.iter().filter(|line| line.theirs && line.message.is(method)).count()
+        self.messages
+            .iter()
+            .filter(|line| line.theirs && line.message.is(method))
+            .count()
     }
 }
 

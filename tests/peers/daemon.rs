@@ -62,20 +62,29 @@ impl Home {
         for name in ["state", "run"] {
             std::fs::create_dir(directory.path().join(name)).unwrap();
         }
-        Self { directory, keys: BTreeMap::new() }
+        Self {
+            directory,
+            keys: BTreeMap::new(),
+        }
     }
 
     /// Sets `section.key` to a TOML value.
     pub fn set(&mut self, key: &str, value: &str) -> &mut Self {
         let (section, key) = key.rsplit_once('.').unwrap();
-        self.keys.entry(section.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        self.keys
+            .entry(section.to_owned())
+            .or_default()
+            .insert(key.to_owned(), value.to_owned());
         self
     }
 
     /// The configuration as a file's text.
     pub fn text(&self) -> String {
         let sections = self.keys.iter().map(|(section, keys)| {
-            let lines: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            let lines: String = keys
+                .iter()
+                .map(|(key, value)| format!("{key} = {value}\n"))
+                .collect();
             format!("[{section}]\n{lines}")
         });
         sections.collect::<Vec<_>>().join("\n")
@@ -115,7 +124,10 @@ impl Home {
     /// The same with this on its standard input.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // A command that does not read its input is none of our business here.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -134,7 +146,8 @@ impl Home {
         let output = self.run(&["status", "--json"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "meetd status: {output:?}");
-        serde_json::from_str(&text).unwrap_or_else(|fault| panic!("meetd status --json said {text:?}: {fault}"))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|fault| panic!("meetd status --json said {text:?}: {fault}"))
     }
 
     /// Starts the daemon.
@@ -168,7 +181,11 @@ impl Meetd {
         let said = Arc::new(Watched::new(Said::default()));
         collect(child.stdout.take().unwrap(), &said);
         collect(child.stderr.take().unwrap(), &said);
-        Self { name: name.to_owned(), child, said }
+        Self {
+            name: name.to_owned(),
+            child,
+            said,
+        }
     }
 
     /// Its process id.
@@ -204,7 +221,9 @@ impl Meetd {
     /// Waits until it has ended.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        self.said.wait_for(&format!("the end of {}", self.name), |said| (said.ended == 2).then_some(()));
+        self.said.wait_for(&format!("the end of {}", self.name), |said| {
+            (said.ended == 2).then_some(())
+        });
         self.child.wait().unwrap()
     }
 
@@ -226,7 +245,11 @@ impl Drop for Meetd {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("---- what {0} said ----\n{1}\n---- end of what {0} said ----", self.name, self.log());
+            eprintln!(
+                "---- what {0} said ----\n{1}\n---- end of what {0} said ----",
+                self.name,
+                self.log()
+            );
         }
     }
 }

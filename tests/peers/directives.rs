@@ -30,7 +30,10 @@ pub fn directive(name: &str, payload: Value) -> Value {
 
 /// A join of what this endpoint names, over SIP.
 pub fn join(endpoint: &str) -> Value {
-    directive("JoinMeeting", json!({"meeting": {"endpoint": endpoint, "protocol": "SIP", "provider": "CUSTOM"}}))
+    directive(
+        "JoinMeeting",
+        json!({"meeting": {"endpoint": endpoint, "protocol": "SIP", "provider": "CUSTOM"}}),
+    )
 }
 
 /// A join of a meeting with an id and a PIN.
@@ -59,7 +62,9 @@ pub fn stop_foreground_activity() -> Value {
 /// The kind of an event: `Response`, or the type of an ErrorResponse.
 pub fn outcome(event: &Value) -> &str {
     match event["header"]["name"].as_str() {
-        Some("ErrorResponse") => event["payload"]["type"].as_str().unwrap_or("an error without a type"),
+        Some("ErrorResponse") => event["payload"]["type"]
+            .as_str()
+            .unwrap_or("an error without a type"),
         name => name.unwrap_or("an event without a name"),
     }
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 pub use super::conduct::{Call, Line, Manner, Phase, Seen, Voice};
 
+use super::Watched;
 use super::conduct::Path;
 use super::sdp::Audio;
 use super::sip_text::Message;
 use super::sound::Ear;
 use super::telephone::{Prompt, Telephone};
-use super::Watched;
 
 /// A running far end. It lives until the process ends.
 pub struct FarEnd {
@@ -41,8 +41,16 @@ impl FarEnd {
 
     /// Starts one that answers at once and asks for this PIN.
     pub fn asking_for(pin: &str) -> Self {
-        let prompt = Some(Prompt { pin: pin.to_owned(), tone: 1000 });
-        Self::start_with(Manner::Answer { after: Duration::ZERO }, Voice { tone: 600, prompt })
+        let prompt = Some(Prompt {
+            pin: pin.to_owned(),
+            tone: 1000,
+        });
+        Self::start_with(
+            Manner::Answer {
+                after: Duration::ZERO,
+            },
+            Voice { tone: 600, prompt },
+        )
     }
 
     /// Starts one with this voice.
@@ -51,7 +59,12 @@ impl FarEnd {
         let address = udp.local_addr().unwrap();
         let seen = Arc::new(Watched::new(Seen::default()));
         let manner = Arc::new(Watched::new(manner));
-        let shared = Shared { address, manner, voice, seen: Arc::clone(&seen) };
+        let shared = Shared {
+            address,
+            manner,
+            voice,
+            seen: Arc::clone(&seen),
+        };
         let for_udp = shared.clone();
         thread::spawn(move || serve_udp(&Arc::new(udp), &for_udp));
         let for_tcp = shared.clone();
@@ -61,7 +74,11 @@ impl FarEnd {
                 thread::spawn(move || serve_tcp(&Arc::new(stream), &shared));
             }
         });
-        Self { address, seen, shared }
+        Self {
+            address,
+            seen,
+            shared,
+        }
     }
 
     /// Behaves like this from the next INVITE on.
@@ -94,7 +111,8 @@ impl FarEnd {
         self.wait_for("the end of every call", |seen| {
             seen.calls.iter().all(|call| call.phase.is_over()).then_some(())
         });
-        self.seen.look(|seen| assert_eq!(seen.complaints, Vec::<String>::new()));
+        self.seen
+            .look(|seen| assert_eq!(seen.complaints, Vec::<String>::new()));
     }
 
     /// Hangs up the newest call.
@@ -120,7 +138,10 @@ fn bye_of(call: &Call) -> Message {
         headers: Vec::new(),
         body: String::new(),
     }
-    .with("Via", format!("{via};branch=z9hG4bKbye{}", invite.call_id().len()))
+    .with(
+        "Via",
+        format!("{via};branch=z9hG4bKbye{}", invite.call_id().len()),
+    )
     .with("Max-Forwards", "70")
     .with("From", answer.header("To").unwrap_or_default())
     .with("To", invite.header("From").unwrap_or_default())
@@ -141,11 +162,19 @@ fn serve_udp(socket: &Arc<UdpSocket>, shared: &Shared) {
     let mut bytes = vec![0; 65536];
     loop {
         // A refused port of an earlier reply is reported here, and is no reason to stop.
-        let Ok((count, from)) = socket.recv_from(&mut bytes) else { continue };
-        if bytes[..count].iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        let Ok((count, from)) = socket.recv_from(&mut bytes) else {
+            continue;
+        };
+        if bytes[..count]
+            .iter()
+            .all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+        {
             continue;
         }
-        shared.receive(&Path::Udp(Arc::clone(socket), from), Message::read(&bytes[..count]));
+        shared.receive(
+            &Path::Udp(Arc::clone(socket), from),
+            Message::read(&bytes[..count]),
+        );
     }
 }
 
@@ -169,8 +198,14 @@ impl Shared {
         };
         let known = self.seen.change(|seen| {
             seen.complaints.extend(message.complaints());
-            seen.messages.push(Line { at, theirs: true, message: message.clone() });
-            seen.calls.iter().position(|call| call.invite.call_id() == message.call_id())
+            seen.messages.push(Line {
+                at,
+                theirs: true,
+                message: message.clone(),
+            });
+            seen.calls
+                .iter()
+                .position(|call| call.invite.call_id() == message.call_id())
         });
         match (message.method(), known) {
             (Some("INVITE"), None) => self.take_invite(path, &message),
@@ -185,9 +220,14 @@ impl Shared {
             (Some(_), Some(_)) => self.send(path, message.response(200, "OK", "far")),
             (Some("OPTIONS"), None) => self.send(path, message.response(200, "OK", "far")),
             (Some(_), None) => {
-                self.send(path, message.response(481, "Call/Transaction Does Not Exist", "far"));
+                self.send(
+                    path,
+                    message.response(481, "Call/Transaction Does Not Exist", "far"),
+                );
             }
-            (None, Some(call)) if message.answers("BYE", 200) => self.move_on(call, Phase::Leaving, Phase::WeLeft),
+            (None, Some(call)) if message.answers("BYE", 200) => {
+                self.move_on(call, Phase::Leaving, Phase::WeLeft)
+            }
             (None, _) => {}
         }
     }
@@ -217,9 +257,18 @@ impl Shared {
         let tag = format!("far{call}");
         let ring = || {
             self.send(path, invite.response(100, "Trying", &tag));
-            self.send(path, invite.response(180, "Ringing", &tag).with("Contact", self.contact(path)));
+            self.send(
+                path,
+                invite
+                    .response(180, "Ringing", &tag)
+                    .with("Contact", self.contact(path)),
+            );
         };
-        let bare = || invite.response(200, "OK", &tag).with("Contact", self.contact(path));
+        let bare = || {
+            invite
+                .response(200, "OK", &tag)
+                .with("Contact", self.contact(path))
+        };
         match self.manner.look(Manner::clone) {
             Manner::Answer { after } => {
                 ring();
@@ -235,7 +284,9 @@ impl Shared {
                 let whole = bare().write();
                 path.send(&whole[..whole.len() / 2]);
             }
-            Manner::Garbage => path.send(b"\x16\x03\x01\x00\xff\xfe SIP/2.0 200 \r\n\0\0Via: \xc3\x28\r\n\r\n"),
+            Manner::Garbage => {
+                path.send(b"\x16\x03\x01\x00\xff\xfe SIP/2.0 200 \r\n\0\0Via: \xc3\x28\r\n\r\n")
+            }
             Manner::WithoutSdp => {
                 self.move_on(call, Phase::Invited, Phase::Answered);
                 self.answer_with(path, call, bare());
@@ -259,13 +310,20 @@ impl Shared {
                 return;
             }
             let Some(offer) = Audio::read(&invite.body) else {
-                return shared.seen.change(|seen| seen.complaints.push("an INVITE without an offer".to_owned()));
+                return shared
+                    .seen
+                    .change(|seen| seen.complaints.push("an INVITE without an offer".to_owned()));
             };
             let socket = UdpSocket::bind((shared.address.ip(), 0)).unwrap();
             let Some((codec, sdp)) = offer.answer(socket.local_addr().unwrap()) else {
-                return shared.seen.change(|seen| seen.complaints.push("an offer without G.711".to_owned()));
+                return shared
+                    .seen
+                    .change(|seen| seen.complaints.push("an offer without G.711".to_owned()));
             };
-            let answer = invite.response(200, "OK", &tag).with("Contact", shared.contact(&path)).with_sdp(sdp);
+            let answer = invite
+                .response(200, "OK", &tag)
+                .with("Contact", shared.contact(&path))
+                .with_sdp(sdp);
             shared.move_on(call, Phase::Invited, Phase::Answered);
             shared.answer_with(&path, call, answer);
             let telephone = Telephone {
@@ -291,7 +349,11 @@ impl Shared {
             in_time.then(|| call.invite.clone())
         });
         if let Some(invite) = cancelled {
-            self.answer_with(path, call, invite.response(487, "Request Terminated", &format!("far{call}")));
+            self.answer_with(
+                path,
+                call,
+                invite.response(487, "Request Terminated", &format!("far{call}")),
+            );
         }
     }
 
@@ -302,19 +364,27 @@ impl Shared {
             let mut again = invite.response(200, "OK", &format!("far{call}"));
             again.start = answer.start;
             again.body = answer.body;
-            let kept = answer.headers.into_iter().filter(|(name, _)| name.starts_with("Conta") || name == "Content-Type");
+            let kept = answer
+                .headers
+                .into_iter()
+                .filter(|(name, _)| name.starts_with("Conta") || name == "Content-Type");
             again.headers.extend(kept);
             self.send(path, again);
         }
     }
 
     fn answer_with(&self, path: &Path, call: usize, answer: Message) {
-        self.seen.change(|seen| seen.calls[call].answer = Some(answer.clone()));
+        self.seen
+            .change(|seen| seen.calls[call].answer = Some(answer.clone()));
         self.send(path, answer);
     }
 
     fn contact(&self, path: &Path) -> String {
-        let transport = if matches!(path, Path::Tcp(_)) { ";transport=tcp" } else { "" };
+        let transport = if matches!(path, Path::Tcp(_)) {
+            ";transport=tcp"
+        } else {
+            ""
+        };
         format!("<sip:far@{}{transport}>", self.address)
     }
 
@@ -322,6 +392,12 @@ impl Shared {
         let bytes = message.write();
         let at = Instant::now();
         path.send(&bytes);
-        self.seen.change(|seen| seen.messages.push(Line { at, theirs: false, message }));
+        self.seen.change(|seen| {
+            seen.messages.push(Line {
+                at,
+                theirs: false,
+                message,
+            })
+        });
     }
 }

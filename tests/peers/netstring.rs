@@ -23,7 +23,9 @@ impl Control {
         let stream = loop {
             match TcpStream::connect(address) {
                 Ok(stream) => break stream,
-                Err(fault) if Instant::now() > until => panic!("baresip does not listen at {address}: {fault}"),
+                Err(fault) if Instant::now() > until => {
+                    panic!("baresip does not listen at {address}: {fault}")
+                }
                 Err(_) => thread::yield_now(),
             }
         };

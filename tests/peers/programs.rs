@@ -20,18 +20,25 @@ pub fn find(name: &str, package: &str) -> Result<PathBuf, Skipped> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut files = std::env::split_paths(&path).map(|folder| folder.join(name));
     files.find(|file| file.is_file()).ok_or_else(|| {
-        missing(format!("{name} is not installed (`make peers` installs the package {package})"))
+        missing(format!(
+            "{name} is not installed (`make peers` installs the package {package})"
+        ))
     })
 }
 
 /// The Python of the virtual environment with the peers' libraries: `MEETD_VENV`, else `.venv`.
 pub fn python() -> Result<PathBuf, Skipped> {
     let venv = std::env::var_os("MEETD_VENV").unwrap_or_else(|| ".venv".into());
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(venv).join("bin/python3");
+    let python = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(venv)
+        .join("bin/python3");
     if python.is_file() {
         return Ok(python);
     }
-    Err(missing(format!("there is no {} (`make venv` makes it)", python.display())))
+    Err(missing(format!(
+        "there is no {} (`make venv` makes it)",
+        python.display()
+    )))
 }
 
 fn missing(what: String) -> Skipped {
@@ -43,7 +50,11 @@ fn missing(what: String) -> Skipped {
 /// Starts a program with its outputs collected.
 pub fn start(command: &mut Command) -> Program {
     let shown = format!("{command:?}");
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let name = command.get_program().to_string_lossy().into_owned();
     Meetd::guard(&name, child.unwrap_or_else(|fault| panic!("{shown}: {fault}")))
 }

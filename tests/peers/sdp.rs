@@ -23,7 +23,9 @@ impl Audio {
         let formats = media.skip(1).filter_map(|format| format.parse().ok()).collect();
         let events = sdp.lines().find_map(|line| {
             let (format, encoding) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
-            encoding.starts_with("telephone-event/8000").then(|| format.parse().ok())?
+            encoding
+                .starts_with("telephone-event/8000")
+                .then(|| format.parse().ok())?
         });
         Some(Self {
             address: SocketAddr::new(host.parse().ok()?, port),
@@ -39,7 +41,9 @@ impl Audio {
         let (mut formats, mut attributes) = (codec.to_string(), format!("a=rtpmap:{codec} {name}/8000\r\n"));
         if let Some(events) = self.events {
             formats.push_str(&format!(" {events}"));
-            attributes.push_str(&format!("a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n"));
+            attributes.push_str(&format!(
+                "a=rtpmap:{events} telephone-event/8000\r\na=fmtp:{events} 0-15\r\n"
+            ));
         }
         let (ip, port) = (local.ip(), local.port());
         Some((

@@ -50,7 +50,8 @@ impl Message {
             buffer.clear();
             return Some(Err("no Content-Length on a stream".to_owned()));
         };
-        (buffer.len() >= head + length).then(|| Self::read(&buffer.drain(..head + length).collect::<Vec<_>>()))
+        (buffer.len() >= head + length)
+            .then(|| Self::read(&buffer.drain(..head + length).collect::<Vec<_>>()))
     }
 
     /// The bytes for the wire, with the right Content-Length.
@@ -61,13 +62,20 @@ impl Message {
                 text.push_str(&format!("{name}: {value}\r\n"));
             }
         }
-        text.push_str(&format!("Content-Length: {}\r\n\r\n{}", self.body.len(), self.body));
+        text.push_str(&format!(
+            "Content-Length: {}\r\n\r\n{}",
+            self.body.len(),
+            self.body
+        ));
         text.into_bytes()
     }
 
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut named = self.headers.iter().filter(|(held, _)| held.eq_ignore_ascii_case(name));
+        let mut named = self
+            .headers
+            .iter()
+            .filter(|(held, _)| held.eq_ignore_ascii_case(name));
         named.next().map(|(_, value)| value.as_str())
     }
 
@@ -123,7 +131,9 @@ impl Message {
     pub fn tag_of(&self, name: &str) -> Option<&str> {
         let value = self.header(name)?;
         let parameters = value.rsplit_once('>').map_or(value, |(_, after)| after);
-        parameters.split(';').find_map(|part| part.trim().strip_prefix("tag="))
+        parameters
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("tag="))
     }
 
     /// A response to this request (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq go back, `tag` where it lacks one.
@@ -135,7 +145,11 @@ impl Message {
                 .any(|wanted| name.eq_ignore_ascii_case(wanted));
             if copied {
                 let untagged = name.eq_ignore_ascii_case("To") && status > 100 && self.tag_of("To").is_none();
-                let value = if untagged { format!("{value};tag={tag}") } else { value.clone() };
+                let value = if untagged {
+                    format!("{value};tag={tag}")
+                } else {
+                    value.clone()
+                };
                 headers.push((name.clone(), value));
             }
         }
@@ -160,7 +174,9 @@ impl Message {
 
     /// What RFC 3261 8.1.1 demands of a request and this one lacks.
     pub fn complaints(&self) -> Vec<String> {
-        let Some(method) = self.method() else { return Vec::new() };
+        let Some(method) = self.method() else {
+            return Vec::new();
+        };
         let mut wrong = Vec::new();
         let mut demand = |right: bool, what: &str| {
             if !right {
@@ -176,13 +192,24 @@ impl Message {
         demand(via.contains("rport"), "Via without rport");
         demand(!via.contains("0.0.0.0"), "Via with 0.0.0.0");
         demand(self.tag_of("From").is_some(), "From without a tag");
-        demand(self.cseq().is_some_and(|(_, of)| of == method), "CSeq names another method");
-        let length = self.header("Content-Length").and_then(|value| value.parse::<usize>().ok());
-        demand(length == Some(self.body.len()), "Content-Length is not that of the body");
+        demand(
+            self.cseq().is_some_and(|(_, of)| of == method),
+            "CSeq names another method",
+        );
+        let length = self
+            .header("Content-Length")
+            .and_then(|value| value.parse::<usize>().ok());
+        demand(
+            length == Some(self.body.len()),
+            "Content-Length is not that of the body",
+        );
         if method == "INVITE" {
             demand(once("Contact"), "not exactly one Contact");
             demand(!self.body.contains("0.0.0.0"), "SDP with 0.0.0.0");
-            demand(self.header("Content-Type") == Some("application/sdp"), "an offer of another type");
+            demand(
+                self.header("Content-Type") == Some("application/sdp"),
+                "an offer of another type",
+            );
         }
         if matches!(method, "ACK" | "BYE") {
             demand(self.tag_of("To").is_some(), "To without a tag inside a dialog");

@@ -128,7 +128,8 @@ impl Ear {
             _ => return None,
         };
         self.packets += 1;
-        self.lately.push_back(packet.payload.iter().copied().map(decode).collect());
+        self.lately
+            .push_back(packet.payload.iter().copied().map(decode).collect());
         if self.lately.len() > 25 {
             self.lately.pop_front();
         }
@@ -161,8 +162,15 @@ impl Ear {
     /// The pitch of the last half second, in hertz, from its zero crossings: right for one steady tone.
     pub fn pitch(&self) -> f64 {
         let samples: Vec<_> = self.lately.iter().flatten().copied().collect();
-        let crossings = samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
-        if samples.is_empty() { 0.0 } else { crossings as f64 * 8000.0 / samples.len() as f64 }
+        let crossings = samples
+            .windows(2)
+            .filter(|pair| pair[0] < 0 && pair[1] >= 0)
+            .count();
+        if samples.is_empty() {
+            0.0
+        } else {
+            crossings as f64 * 8000.0 / samples.len() as f64
+        }
     }
 
     /// Whether the last half second is one steady tone of this pitch.

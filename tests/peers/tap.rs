@@ -142,10 +142,17 @@ impl Tap {
         self.wire.look(|wire| {
             let start = wire.datagrams.first().map(|datagram| datagram.at);
             for datagram in &wire.datagrams {
-                let offset = start.map_or(Duration::ZERO, |start| datagram.at.saturating_duration_since(start));
+                let offset = start.map_or(Duration::ZERO, |start| {
+                    datagram.at.saturating_duration_since(start)
+                });
                 let packet = in_ipv4(datagram);
                 let length = packet.len() as u32;
-                for word in [1_700_000_000 + offset.as_secs() as u32, offset.subsec_micros(), length, length] {
+                for word in [
+                    1_700_000_000 + offset.as_secs() as u32,
+                    offset.subsec_micros(),
+                    length,
+                    length,
+                ] {
                     file.extend(word.to_le_bytes());
                 }
                 file.extend(packet);
@@ -158,13 +165,20 @@ impl Tap {
 impl Wire {
     /// When the first SIP message that fits passed.
     pub fn first(&self, from_daemon: bool, fits: impl Fn(&Message) -> bool) -> Option<Instant> {
-        let fitting = self.sip.iter().find(|line| line.from_daemon == from_daemon && fits(&line.message));
+        let fitting = self
+            .sip
+            .iter()
+            .find(|line| line.from_daemon == from_daemon && fits(&line.message));
         fitting.map(|line| line.at)
     }
 
     /// The leg in this direction.
     pub fn leg(&self, from_daemon: bool) -> &Leg {
-        if from_daemon { &self.from_daemon } else { &self.to_daemon }
+        if from_daemon {
+            &self.from_daemon
+        } else {
+            &self.to_daemon
+        }
     }
 }
 
@@ -182,11 +196,17 @@ fn relay_sip(from_daemon: bool, relay: &Relay, audio: &Relay, seen: &Watched<Wir
     let mut bytes = vec![0; 65536];
     let near = relay.near_address();
     loop {
-        let Some((count, from)) = receive(from_daemon, relay, &mut bytes) else { continue };
+        let Some((count, from)) = receive(from_daemon, relay, &mut bytes) else {
+            continue;
+        };
         let at = Instant::now();
         let raw = &bytes[..count];
         let Ok(message) = Message::read(raw) else {
-            if from_daemon { relay.send_to_far_end(raw) } else { relay.send_to_daemon(raw) }
+            if from_daemon {
+                relay.send_to_far_end(raw)
+            } else {
+                relay.send_to_daemon(raw)
+            }
             continue;
         };
         let far = relay.far_end.look(Clone::clone).unwrap();
@@ -204,20 +224,46 @@ fn relay_sip(from_daemon: bool, relay: &Relay, audio: &Relay, seen: &Watched<Wir
             side.change(|address| *address = Some(described.address));
             seen.change(|wire| wire.events = described.events.or(wire.events));
             let named = |port: u16| format!("m=audio {port} ");
-            passed.body = passed.body.replace(&named(described.address.port()), &named(shown.port()));
+            passed.body = passed
+                .body
+                .replace(&named(described.address.port()), &named(shown.port()));
         }
         let (message, datagram) = if from_daemon {
-            (message, Datagram { at, from, to: near, bytes: raw.to_vec() })
+            (
+                message,
+                Datagram {
+                    at,
+                    from,
+                    to: near,
+                    bytes: raw.to_vec(),
+                },
+            )
         } else {
             let to = relay.daemon.look(Clone::clone).unwrap_or(near);
-            (passed.clone(), Datagram { at, from: near, to, bytes: passed.write() })
+            (
+                passed.clone(),
+                Datagram {
+                    at,
+                    from: near,
+                    to,
+                    bytes: passed.write(),
+                },
+            )
         };
         seen.change(|wire| {
-            wire.sip.push(Line { at, from_daemon, message });
+            wire.sip.push(Line {
+                at,
+                from_daemon,
+                message,
+            });
             wire.datagrams.push(datagram);
         });
         let bytes = passed.write();
-        if from_daemon { relay.send_to_far_end(&bytes) } else { relay.send_to_daemon(&bytes) }
+        if from_daemon {
+            relay.send_to_far_end(&bytes)
+        } else {
+            relay.send_to_daemon(&bytes)
+        }
     }
 }
 
@@ -225,16 +271,35 @@ fn relay_audio(from_daemon: bool, relay: &Relay, seen: &Watched<Wire>) {
     let mut bytes = vec![0; 2048];
     let near = relay.near_address();
     loop {
-        let Some((count, _)) = receive(from_daemon, relay, &mut bytes) else { continue };
+        let Some((count, _)) = receive(from_daemon, relay, &mut bytes) else {
+            continue;
+        };
         let at = Instant::now();
         let raw = &bytes[..count];
-        if from_daemon { relay.send_to_far_end(raw) } else { relay.send_to_daemon(raw) }
+        if from_daemon {
+            relay.send_to_far_end(raw)
+        } else {
+            relay.send_to_daemon(raw)
+        }
         let daemon = relay.daemon.look(Clone::clone).unwrap_or(near);
-        let (from, to) = if from_daemon { (daemon, near) } else { (near, daemon) };
+        let (from, to) = if from_daemon {
+            (daemon, near)
+        } else {
+            (near, daemon)
+        };
         seen.change(|wire| {
-            wire.datagrams.push(Datagram { at, from, to, bytes: raw.to_vec() });
+            wire.datagrams.push(Datagram {
+                at,
+                from,
+                to,
+                bytes: raw.to_vec(),
+            });
             let events = wire.events;
-            let leg = if from_daemon { &mut wire.from_daemon } else { &mut wire.to_daemon };
+            let leg = if from_daemon {
+                &mut wire.from_daemon
+            } else {
+                &mut wire.to_daemon
+            };
             let Some(packet) = Packet::read(raw) else { return };
             leg.first.get_or_insert(at);
             if let Some(digit) = leg.ear.hear(&packet, events) {
@@ -255,7 +320,10 @@ fn in_ipv4(datagram: &Datagram) -> Vec<u8> {
     packet.extend([0, 0, 0x40, 0, 64, 17, 0, 0]);
     packet.extend(from.ip().octets());
     packet.extend(to.ip().octets());
-    let sum: u32 = packet.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let sum: u32 = packet
+        .chunks(2)
+        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
+        .sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     packet[10..12].copy_from_slice(&(!(folded as u16)).to_be_bytes());
     let ports = |address: SocketAddrV4| address.port().to_be_bytes();

@@ -45,9 +45,14 @@ impl Telephone {
         let (mut due, mut sequence, mut timestamp) = (Instant::now(), 1u16, 160u32);
         let mut bytes = [0; 2048];
         while !seen.look(|seen| seen.calls[call].phase.is_over()) {
-            while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            while let Some(left) = due
+                .checked_duration_since(Instant::now())
+                .filter(|left| !left.is_zero())
+            {
                 self.socket.set_read_timeout(Some(left)).unwrap();
-                let Ok((count, _)) = self.socket.recv_from(&mut bytes) else { continue };
+                let Ok((count, _)) = self.socket.recv_from(&mut bytes) else {
+                    continue;
+                };
                 if let Some(packet) = Packet::read(&bytes[..count]) {
                     seen.change(|seen| self.hear(&packet, &mut seen.calls[call]));
                 }
@@ -76,9 +81,17 @@ impl Telephone {
         if call.ear.hear(packet, self.events) != Some('#') {
             return;
         }
-        let entered = call.ear.digits.trim_end_matches('#').rsplit('#').next().unwrap_or_default();
+        let entered = call
+            .ear
+            .digits
+            .trim_end_matches('#')
+            .rsplit('#')
+            .next()
+            .unwrap_or_default();
         match &self.prompt {
-            Some(prompt) if prompt.pin == entered && call.pin_at.is_none() => call.pin_at = Some(Instant::now()),
+            Some(prompt) if prompt.pin == entered && call.pin_at.is_none() => {
+                call.pin_at = Some(Instant::now())
+            }
             Some(_) if call.pin_at.is_none() => call.wrong_pins += 1,
             _ => {}
         }

@@ -40,7 +40,8 @@ fn a_binary_message_is_refused_with_1003() {
 #[test]
 fn a_message_of_1_mib_is_refused_with_1009() {
     let room = Room::open();
-    room.bridge.send_text(&format!("{{\"directive\": \"{}\"}}", "x".repeat(LARGE)));
+    room.bridge
+        .send_text(&format!("{{\"directive\": \"{}\"}}", "x".repeat(LARGE)));
     wait_for_close(&room, Some(1009));
     recovers(room, 2);
 }
@@ -48,13 +49,27 @@ fn a_message_of_1_mib_is_refused_with_1009() {
 #[test]
 fn frames_that_are_no_directive_are_dropped_and_the_connection_stays() {
     let room = Room::open();
-    for text in ["{\"directive\": {\"header\"", "", "null", "[]", "17", "{}", "{\"directive\": []}", "{\"header\": 3}", "\u{0}"] {
+    for text in [
+        "{\"directive\": {\"header\"",
+        "",
+        "null",
+        "[]",
+        "17",
+        "{}",
+        "{\"directive\": []}",
+        "{\"header\": 3}",
+        "\u{0}",
+    ] {
         room.bridge.send_text(text);
     }
     room.bridge.send_text(&"[".repeat(100_000));
     assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
     let events = room.bridge.events();
-    assert!(events.iter().all(|event| event.connection == 1 && !matches!(event.what, Happened::Over(_))));
+    assert!(
+        events
+            .iter()
+            .all(|event| event.connection == 1 && !matches!(event.what, Happened::Over(_)))
+    );
     room.meetd.stop();
 }
 
@@ -64,7 +79,10 @@ fn an_empty_directive_is_answered_as_invalid() {
     room.bridge.send_text("{\"directive\": {}}");
     room.bridge.wait_for("an INVALID_DIRECTIVE", |_| {
         let frames = room.bridge.frames();
-        frames.iter().any(|frame| outcome(&frame["event"]) == "INVALID_DIRECTIVE").then_some(())
+        frames
+            .iter()
+            .any(|frame| outcome(&frame["event"]) == "INVALID_DIRECTIVE")
+            .then_some(())
     });
     room.meetd.stop();
 }
@@ -102,7 +120,10 @@ fn a_rejected_token_is_read_anew_and_told() {
     home.write("bridge-token", "an-old-token\n");
     let meetd = home.start();
     bridge.wait_for("a 401", |events| {
-        events.iter().any(|event| matches!(event.what, Happened::Turned(401))).then_some(())
+        events
+            .iter()
+            .any(|event| matches!(event.what, Happened::Turned(401)))
+            .then_some(())
     });
     let until = std::time::Instant::now() + crate::peers::HANG_GUARD;
     loop {
@@ -116,18 +137,28 @@ fn a_rejected_token_is_read_anew_and_told() {
     bridge.wait_for_snapshot(1);
     assert_eq!(home.status()["auth"]["state"], "REFRESHED");
     let log = meetd.stop();
-    assert!(!log.contains("an-old-token") && !log.contains("the-right-token"), "a token is in the log");
+    assert!(
+        !log.contains("an-old-token") && !log.contains("the-right-token"),
+        "a token is in the log"
+    );
 }
 
 #[test]
 fn a_bridge_that_is_overloaded_or_silent_is_tried_again() {
-    for welcome in [Welcome::Refuse(503), Welcome::Refuse(500), Welcome::Refuse(404), Welcome::Silent] {
+    for welcome in [
+        Welcome::Refuse(503),
+        Welcome::Refuse(500),
+        Welcome::Refuse(404),
+        Welcome::Silent,
+    ] {
         let bridge = Bridge::start_with(welcome.clone(), None);
         let mut home = Home::new(&bridge);
         home.set("bridge.handshake_timeout", "\"0.5s\"");
         let meetd = home.start();
         bridge.wait_for(&format!("a second try after {welcome:?}"), |events| {
-            let turned = events.iter().filter(|event| matches!(event.what, Happened::Turned(_)));
+            let turned = events
+                .iter()
+                .filter(|event| matches!(event.what, Happened::Turned(_)));
             (turned.count() >= 2).then_some(())
         });
         bridge.welcome(Welcome::Accept);
@@ -139,7 +170,9 @@ fn a_bridge_that_is_overloaded_or_silent_is_tried_again() {
 
 #[test]
 fn a_call_survives_the_loss_of_the_bridge_and_the_snapshot_tells_of_it() {
-    let far_end = FarEnd::start(Manner::Answer { after: Duration::from_millis(300) });
+    let far_end = FarEnd::start(Manner::Answer {
+        after: Duration::from_millis(300),
+    });
     let room = Room::open();
     let join = directives::join(&far_end.endpoint());
     room.bridge.send(&join);
@@ -148,8 +181,14 @@ fn a_call_survives_the_loss_of_the_bridge_and_the_snapshot_tells_of_it() {
     let snapshot = room.bridge.wait_for_snapshot(2);
     let call = &snapshot.last().unwrap()["payload"];
     assert_ne!(call["state"], "IDLE", "{call}");
-    assert_eq!(outcome(&room.bridge.answer_to(&join)), "Response", "the event comes after the snapshot");
-    far_end.wait_for("the room's tone", |seen| seen.calls.last()?.ear.hears(440).then_some(()));
+    assert_eq!(
+        outcome(&room.bridge.answer_to(&join)),
+        "Response",
+        "the event comes after the snapshot"
+    );
+    far_end.wait_for("the room's tone", |seen| {
+        seen.calls.last()?.ear.hears(440).then_some(())
+    });
     assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
     far_end.wait_until_all_is_over();
     far_end.seen.look(|seen| assert_eq!(seen.calls.len(), 1));

@@ -12,10 +12,19 @@ fn joining(manner: Manner, transport: &str, expected: &str) -> FarEnd {
     let uri = format!("sip:far@{};transport={transport}", far_end.endpoint());
     let event = room.bridge.ask(&directives::join(&uri));
     assert_eq!(outcome(&event), expected, "{transport}: {event}");
-    assert!(event["payload"]["message"].as_str().is_some_and(|message| message.len() > 10), "{event}");
+    assert!(
+        event["payload"]["message"]
+            .as_str()
+            .is_some_and(|message| message.len() > 10),
+        "{event}"
+    );
     room.bridge.wait_for_message("CallFailed", |_| true);
     room.bridge.wait_for_call_state("IDLE");
-    assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response", "it still takes directives");
+    assert_eq!(
+        outcome(&room.bridge.ask(&directives::end())),
+        "Response",
+        "it still takes directives"
+    );
     room.meetd.stop();
     far_end
 }
@@ -58,6 +67,8 @@ fn a_200_that_refuses_the_audio_is_acknowledged_and_ended() {
 #[track_caller]
 fn acknowledged_and_ended(far_end: &FarEnd) {
     far_end.wait_for_phase(Phase::TheyLeft);
-    far_end.seen.look(|seen| assert!(seen.count("ACK") >= 1, "BYE without ACK"));
+    far_end
+        .seen
+        .look(|seen| assert!(seen.count("ACK") >= 1, "BYE without ACK"));
     far_end.wait_until_all_is_over();
 }

@@ -9,11 +9,15 @@ use crate::peers::room::Room;
 
 /// A room in a meeting.
 fn in_a_meeting() -> (Room, FarEnd) {
-    let far_end = FarEnd::start(Manner::Answer { after: Duration::ZERO });
+    let far_end = FarEnd::start(Manner::Answer {
+        after: Duration::ZERO,
+    });
     let room = Room::open();
     let event = room.bridge.ask(&directives::join(&far_end.endpoint()));
     assert_eq!(outcome(&event), "Response", "{event}");
-    far_end.wait_for("the room's tone", |seen| seen.calls.last()?.ear.hears(440).then_some(()));
+    far_end.wait_for("the room's tone", |seen| {
+        seen.calls.last()?.ear.hears(440).then_some(())
+    });
     (room, far_end)
 }
 
@@ -23,7 +27,14 @@ fn the_far_end_hangs_up() {
     far_end.hang_up();
     far_end.wait_for_phase(Phase::WeLeft);
     room.bridge.wait_for_call_state("IDLE");
-    assert!(!room.bridge.frames().iter().any(|frame| action(frame) == "CallFailed"), "an orderly end is IDLE only");
+    assert!(
+        !room
+            .bridge
+            .frames()
+            .iter()
+            .any(|frame| action(frame) == "CallFailed"),
+        "an orderly end is IDLE only"
+    );
     assert!(room.home.status()["call"].is_null());
     room.meetd.stop();
 }
@@ -55,7 +66,12 @@ fn stop_foreground_activity_ends_the_meeting_without_a_reply() {
     room.bridge.send(&directives::stop_foreground_activity());
     far_end.wait_for_phase(Phase::TheyLeft);
     room.bridge.wait_for_call_state("IDLE");
-    let events = room.bridge.frames().iter().filter(|frame| frame["event"].is_object()).count();
+    let events = room
+        .bridge
+        .frames()
+        .iter()
+        .filter(|frame| frame["event"].is_object())
+        .count();
     assert_eq!(events, 1, "the join's event and no other");
     room.meetd.stop();
 }
@@ -81,7 +97,9 @@ fn sigterm_while_it_rings_cancels_and_exits_with_0() {
 fn a_call_that_outlived_a_crash_is_ended_by_the_next_start() {
     let (mut room, far_end) = in_a_meeting();
     room.meetd.crash();
-    far_end.seen.look(|seen| assert_eq!(seen.calls[0].phase, Phase::Confirmed));
+    far_end
+        .seen
+        .look(|seen| assert_eq!(seen.calls[0].phase, Phase::Confirmed));
     room.meetd = room.home.start();
     far_end.wait_for_phase(Phase::TheyLeft);
     room.bridge.wait_for_snapshot(2);
@@ -117,5 +135,9 @@ fn a_restart_without_a_call_finds_nothing_to_end() {
     room.bridge.wait_for_snapshot(2);
     let log = room.meetd.stop();
     assert!(!log.contains("orphan-ended"));
-    assert_eq!(far_end.seen.look(|seen| seen.messages.len()), before, "the far end heard of it again");
+    assert_eq!(
+        far_end.seen.look(|seen| seen.messages.len()),
+        before,
+        "the far end heard of it again"
+    );
 }
