@@ -363,17 +363,13 @@ async fn keep(
 ) -> Option<u16> {
     loop {
         tokio::select! {
-            order = orders.recv() => {
-                let done = match order? {
-                    Order::Send(message) => send(&mut socket, message).await,
-                    Order::Raw(bytes) => socket.get_mut().write_all(&bytes).await.is_ok(),
-                    Order::Drop => false,
-                };
-                if !done {
-                    return None;
-                }
-            }
-            message = receive(&mut socket) => match message {
+            // What cannot be written is no end yet: the close frame that says why may still be on its way.
+            Some(order) = orders.recv() => match order {
+                Order::Send(message) => drop(socket.send(message).await),
+                Order::Raw(bytes) => drop(socket.get_mut().write_all(&bytes).await),
+                Order::Drop => return None,
+            },
+            message = socket.next() => match message.and_then(Result::ok) {
                 Some(Message::Text(text)) => {
                     let text = text.as_str();
                     note(Happened::Frame(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))));
@@ -384,12 +380,4 @@ async fn keep(
             }
         }
     }
-}
-
-async fn receive(socket: &mut WebSocketStream<TcpStream>) -> Option<Message> {
-    socket.next().await?.ok()
-}
-
-async fn send(socket: &mut WebSocketStream<TcpStream>, message: Message) -> bool {
-    socket.send(message).await.is_ok()
 }

@@ -62,7 +62,7 @@ fn frames_that_are_no_directive_are_dropped_and_the_connection_stays() {
     ] {
         room.bridge.send_text(text);
     }
-    room.bridge.send_text(&"[".repeat(100_000));
+    room.bridge.send_text(&"[".repeat(60_000));
     assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
     let events = room.bridge.events();
     assert!(
