@@ -1,0 +1,141 @@
+//! baresip as a peer: a directory with its configuration, driven and watched by its ctrl_tcp module.
+
+#![allow(dead_code, reason = "the benchmark uses a part of it")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::peers::netstring::Control;
+use crate::peers::programs::{self, Program, Skipped};
+
+/// A running baresip.
+pub struct Baresip {
+    /// Where it takes calls.
+    pub port: u16,
+    /// Its ctrl_tcp.
+    pub control: Control,
+    /// The process.
+    pub program: Program,
+    _folder: TempDir,
+}
+
+impl Baresip {
+    /// Starts one that answers by itself and plays a tone of 600 Hz from a file.
+    pub fn start() -> Result<Self, Skipped> {
+        let baresip = programs::find("baresip", "baresip-core")?;
+        let folder = TempDir::with_prefix("meetd-baresip-").unwrap();
+        let (port, control) = (programs::free_port(), programs::free_port());
+        write_tone(&folder.path().join("tone.wav"));
+        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+        write("config", configuration(folder.path(), port, control));
+        write(
+            "accounts",
+            "<sip:far@127.0.0.1>;regint=0;answermode=auto\n".to_owned(),
+        );
+        write("contacts", String::new());
+        let program = programs::start(Command::new(baresip).args(["-4", "-f"]).arg(folder.path()));
+        let control = Control::connect(([127, 0, 0, 1], control).into());
+        program.wait_for_line("baresip is ready");
+        Ok(Self {
+            port,
+            control,
+            program,
+            _folder: folder,
+        })
+    }
+
+    /// The digits it heard so far.
+    pub fn digits(&self) -> String {
+        let events = self.control.events("CALL_DTMF_START");
+        events
+            .iter()
+            .filter_map(|event| event["param"].as_str())
+            .collect()
+    }
+
+    /// Asks for its RTP counters until it has sent and received this many packets; returns both.
+    #[track_caller]
+    pub fn wait_for_packets(&mut self, wanted: u64) -> (u64, u64) {
+        for asked in 1.. {
+            self.control.command("audio_debug", "");
+            let shown = self.control.wait_for("the answer to audio_debug", |heard| {
+                let answers = heard
+                    .iter()
+                    .map(|(_, value)| value)
+                    .filter(|value| value["token"] == "audio_debug");
+                answers
+                    .clone()
+                    .nth(asked - 1)
+                    .map(|answer: &Value| answer["data"].to_string())
+            });
+            let number = |before: &str| {
+                let (_, rest) = shown.rsplit_once(before)?;
+                rest.split(|character: char| !character.is_ascii_digit())
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+            };
+            if let (Some(sent), Some(received)) = (number("TX: packets="), number("rcvd="))
+                && sent >= wanted
+                && received >= wanted
+            {
+                return (sent, received);
+            }
+            assert!(asked < 100_000, "baresip's audio does not flow: {shown}");
+        }
+        unreachable!("the loop ends above")
+    }
+}
+
+/// Ten seconds of a sine wave as 16-bit PCM at 8 kHz (RIFF).
+fn write_tone(path: &Path) {
+    let sample =
+        |index: u32| (16384.0 * (f64::from(index) * 600.0 / 8000.0 * std::f64::consts::TAU).sin()) as i16;
+    let samples: Vec<u8> = (0..80_000)
+        .flat_map(|index| sample(index).to_le_bytes())
+        .collect();
+    let size = samples.len() as u32;
+    let mut file = [b"RIFF".as_slice(), &(size + 36).to_le_bytes(), b"WAVEfmt "].concat();
+    file.extend(16u32.to_le_bytes());
+    file.extend([1, 0, 1, 0]);
+    file.extend(8000u32.to_le_bytes());
+    file.extend(16000u32.to_le_bytes());
+    file.extend([2, 0, 16, 0]);
+    file.extend([b"data".as_slice(), &size.to_le_bytes(), &samples].concat());
+    std::fs::write(path, file).unwrap();
+}
+
+fn configuration(folder: &Path, port: u16, control: u16) -> String {
+    let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
+    let modules = modules
+        .iter()
+        .find(|path| Path::new(path).is_dir())
+        .unwrap_or(&modules[0]);
+    let tone = folder.join("tone.wav");
+    format!(
+        "sip_listen 127.0.0.1:{port}
+net_interface 127.0.0.1
+audio_source aufile,{tone}
+audio_player aubridge,far
+audio_alert aubridge,far
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+rtp_ports 10000-16000
+rtp_stats yes
+module_path {modules}
+module g711.so
+module aufile.so
+module aubridge.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control}
+",
+        tone = tone.display()
+    )
+}

@@ -1,0 +1,113 @@
+//! sipp (sip-tester) as a peer: started on a port, judged by its exit code, its statistics and its message log.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::peers::programs::{self, Program, Skipped};
+
+/// A running sipp.
+pub struct Sipp {
+    /// Where it listens.
+    pub port: u16,
+    program: Program,
+    folder: TempDir,
+}
+
+/// How SIP travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+impl Sipp {
+    /// Starts sipp for exactly one call, with these arguments beside the usual ones.
+    pub fn start(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+        let sipp = programs::find("sipp", "sip-tester")?;
+        let folder = TempDir::with_prefix("meetd-sipp-").unwrap();
+        let port = programs::free_port();
+        let mode = if over == Over::Udp { "u1" } else { "t1" };
+        let mut command = Command::new(sipp);
+        command
+            .args([
+                "-i",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+                "-t",
+                mode,
+                "-m",
+                "1",
+                "-nostdin",
+            ])
+            .args([
+                "-timeout",
+                "30s",
+                "-timeout_error",
+                "-trace_msg",
+                "-trace_err",
+                "-trace_stat",
+            ])
+            .args([
+                "-message_file",
+                "messages.log",
+                "-error_file",
+                "errors.log",
+                "-stf",
+                "statistics.csv",
+            ])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("TERM", "dumb");
+        let program = programs::start(&mut command);
+        Ok(Self {
+            port,
+            program,
+            folder,
+        })
+    }
+
+    /// A scenario of ours beside this file.
+    pub fn scenario(name: &str) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/sipp");
+        folder.join(name).display().to_string()
+    }
+
+    /// Waits for its end, and wants one call that went as the scenario says.
+    #[track_caller]
+    pub fn wait_for_success(&mut self) {
+        let status = self.program.wait();
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "sipp ended with {status}: {}",
+            self.file("errors.log")
+        );
+        assert_eq!(self.counted("SuccessfulCall(C)"), 1, "sipp's statistics");
+        assert_eq!(self.counted("FailedCall(C)"), 0, "sipp's statistics");
+    }
+
+    /// All messages it sent and received, as it wrote them down.
+    pub fn messages(&self) -> String {
+        self.file("messages.log")
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+
+    /// The last value of this column of its statistics.
+    fn counted(&self, column: &str) -> u64 {
+        let text = self.file("statistics.csv");
+        let mut lines = text.lines();
+        let heads = lines.next().unwrap_or_default();
+        let index = heads.split(';').position(|head| head == column);
+        let index = index.unwrap_or_else(|| panic!("sipp's statistics have no {column}: {heads}"));
+        let last = lines.last().unwrap_or_default();
+        last.split(';').nth(index).unwrap_or_default().parse().unwrap()
+    }
+}

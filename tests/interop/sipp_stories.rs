@@ -1,0 +1,194 @@
+//! meetd calls sipp: its built-in callee and scenarios of ours, on UDP and TCP.
+
+use md5::{Digest, Md5};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::peers::directives::{self, outcome};
+use crate::peers::programs::{self, Skipped};
+use crate::peers::room::Room;
+use crate::peers::sip_text::Message;
+use crate::sipp::{Over, Sipp};
+
+const PASSWORD: &str = "password-canary-88c1";
+
+/// A callee with these arguments of sipp, and what the room answered to the join of it.
+struct Called {
+    room: Room,
+    sipp: Sipp,
+    event: Value,
+}
+
+impl Called {
+    #[track_caller]
+    fn by(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+        let called = Self::without_answer(over, arguments)?;
+        let event = called.room.bridge.answer_to(&called.event);
+        Ok(Self { event, ..called })
+    }
+
+    /// The same, but `event` is still the directive.
+    fn without_answer(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+        let media_port = programs::free_port().to_string();
+        let mut all = vec!["-mi", "127.0.0.1", "-mp", media_port.as_str()];
+        all.extend(arguments);
+        let sipp = Sipp::start(over, &all)?;
+        let room = Room::open_with(&[
+            ("sip.username", "\"room\""),
+            ("sip.password_file", "\"sip-password\""),
+        ]);
+        let transport = if over == Over::Udp { "udp" } else { "tcp" };
+        let directive = directives::join(&format!("sip:far@127.0.0.1:{};transport={transport}", sipp.port));
+        room.bridge.send(&directive);
+        Ok(Self {
+            room,
+            sipp,
+            event: directive,
+        })
+    }
+
+    #[track_caller]
+    fn is_answered(&self) -> &Self {
+        assert_eq!(outcome(&self.event), "Response", "{}", self.event);
+        self.room.bridge.wait_for_call_state("ACTIVE");
+        self
+    }
+
+    #[track_caller]
+    fn end(mut self) -> String {
+        assert_eq!(outcome(&self.room.bridge.ask(&directives::end())), "Response");
+        self.sipp.wait_for_success();
+        self.leave()
+    }
+
+    #[track_caller]
+    fn leave(self) -> String {
+        self.room.bridge.wait_for_call_state("IDLE");
+        let log = self.room.meetd.stop();
+        assert!(!log.contains(PASSWORD), "the SIP password is in the log");
+        self.sipp.messages()
+    }
+}
+
+/// sipp's own callee: 180, 200, and audio that comes back as it went.
+pub fn built_in_callee(over: Over) -> Result<(), Skipped> {
+    let called = Called::by(over, &["-sn", "uas", "-rtp_echo"])?;
+    called.is_answered();
+    let media = called.room.wait_for_status("audio both ways", |status| {
+        let media = &status["call"]["media"];
+        let enough = |name: &str| media[name].as_u64().is_some_and(|packets| packets >= 25);
+        (enough("rxPackets") && enough("txPackets")).then(|| media.clone())
+    });
+    assert_eq!(media["lossPercent"].as_f64(), Some(0.0), "{media}");
+    called.end();
+    Ok(())
+}
+
+/// sipp verifies the digest itself (RFC 7616 with MD5), and so do we.
+pub fn challenge_401_md5(over: Over) -> Result<(), Skipped> {
+    let called = Called::by(over, &["-sf", &Sipp::scenario("challenge_401.xml")])?;
+    called.is_answered();
+    let messages = called.end();
+    assert!(
+        !messages.contains("Wrong Digest"),
+        "sipp found the digest wrong:\n{messages}"
+    );
+    verify(&messages, "Authorization", |text| hex(&Md5::digest(text)));
+    Ok(())
+}
+
+/// sipp 3.6 knows MD5 only: it checks the form, we the digest (RFC 8760).
+pub fn challenge_407_sha256(over: Over) -> Result<(), Skipped> {
+    let called = Called::by(over, &["-sf", &Sipp::scenario("challenge_407.xml")])?;
+    called.is_answered();
+    let messages = called.end();
+    verify(&messages, "Proxy-Authorization", |text| {
+        hex(&Sha256::digest(text))
+    });
+    Ok(())
+}
+
+pub fn busy_486(over: Over) -> Result<(), Skipped> {
+    let mut called = Called::by(over, &["-sf", &Sipp::scenario("busy_486.xml")])?;
+    assert_eq!(outcome(&called.event), "ENDPOINT_BUSY", "{}", called.event);
+    called.sipp.wait_for_success();
+    called
+        .room
+        .bridge
+        .wait_for_message("CallFailed", |payload| payload["code"] == "BUSY");
+    called.leave();
+    Ok(())
+}
+
+pub fn progress_183_then_200(over: Over) -> Result<(), Skipped> {
+    let called = Called::by(over, &["-sf", &Sipp::scenario("progress_183.xml")])?;
+    called.is_answered();
+    called.end();
+    Ok(())
+}
+
+pub fn cancel_while_it_rings(over: Over) -> Result<(), Skipped> {
+    let mut called = Called::without_answer(over, &["-sf", &Sipp::scenario("cancelled.xml")])?;
+    called.room.bridge.wait_for_call_state("OUTBOUND_RINGING");
+    assert_eq!(outcome(&called.room.bridge.ask(&directives::end())), "Response");
+    let join = called.room.bridge.answer_to(&called.event);
+    assert_eq!(outcome(&join), "NOT_IN_OPERATION", "{join}");
+    called.sipp.wait_for_success();
+    called.leave();
+    Ok(())
+}
+
+pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
+    let mut called = Called::by(over, &["-sf", &Sipp::scenario("far_end_bye.xml")])?;
+    called.is_answered();
+    called.sipp.wait_for_success();
+    let bridge = &called.room.bridge;
+    bridge.wait_for_call_state("IDLE");
+    let failed = bridge
+        .frames()
+        .iter()
+        .any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
+    assert!(!failed, "an orderly hang-up is IDLE only");
+    called.leave();
+    Ok(())
+}
+
+/// The digest of the last INVITE in sipp's message log, computed anew (RFC 7616 3.4.1).
+#[track_caller]
+fn verify(messages: &str, header: &str, hash: impl Fn(String) -> String) {
+    let written = messages.split("-----------------------------------------------");
+    let read = written.filter_map(|block| {
+        let (_, text) = block.split_once("bytes :\n\n")?;
+        Message::read(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).ok()
+    });
+    let invite = read
+        .filter(|message| message.is("INVITE") && message.header(header).is_some())
+        .last();
+    let invite = invite.unwrap_or_else(|| panic!("no INVITE with {header} in sipp's log:\n{messages}"));
+    let answer = invite.header(header).unwrap().to_owned();
+    let part = |name: &str| {
+        let found = answer.trim_start_matches("Digest ").split(',').find_map(|part| {
+            let (key, value) = part.trim().split_once('=')?;
+            (key == name).then(|| value.trim_matches('"').to_owned())
+        });
+        found.unwrap_or_else(|| panic!("no {name} in {answer}"))
+    };
+    let secret = hash(format!("{}:{}:{PASSWORD}", part("username"), part("realm")));
+    let action = hash(format!("INVITE:{}", part("uri")));
+    let (nonce, count, cnonce, qop) = (part("nonce"), part("nc"), part("cnonce"), part("qop"));
+    assert_eq!(
+        (nonce.as_str(), count.as_str(), qop.as_str()),
+        ("6d65657464206e6f6e6365", "00000001", "auth")
+    );
+    let expected = hash(format!("{secret}:{nonce}:{count}:{cnonce}:{qop}:{action}"));
+    assert_eq!(part("response"), expected, "{answer}");
+    assert_eq!(
+        part("uri"),
+        invite.start.split(' ').nth(1).unwrap(),
+        "digest-uri is the Request-URI"
+    );
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,70 @@
+//! The directives that a skill sends (Smart Home v3).
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+/// The endpointId of the room in tests.
+pub const ROOM: &str = "room-15-104";
+
+/// A token inside a directive, which must not be seen anywhere.
+pub const SCOPE_TOKEN: &str = "scope-token-canary-7d21";
+
+static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+/// A directive of the meeting controller, with ids of its own.
+pub fn directive(name: &str, payload: Value) -> Value {
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    json!({"directive": {
+        "header": {
+            "namespace": "Alexa.MeetingClientController",
+            "name": name,
+            "payloadVersion": "3",
+            "messageId": format!("00000000-0000-4000-8000-{number:012}"),
+            "correlationToken": format!("correlation {number} ==\u{e9}"),
+        },
+        "endpoint": {"scope": {"type": "BearerToken", "token": SCOPE_TOKEN}, "endpointId": ROOM},
+        "payload": payload,
+    }})
+}
+
+/// A join of what this endpoint names, over SIP.
+pub fn join(endpoint: &str) -> Value {
+    directive(
+        "JoinMeeting",
+        json!({"meeting": {"endpoint": endpoint, "protocol": "SIP", "provider": "CUSTOM"}}),
+    )
+}
+
+/// A join of a meeting with an id and a PIN.
+pub fn join_with(endpoint: &str, id: &str, pin: &str) -> Value {
+    let mut directive = join(endpoint);
+    directive["directive"]["payload"]["meeting"]["id"] = id.into();
+    directive["directive"]["payload"]["meeting"]["pin"] = pin.into();
+    directive
+}
+
+/// The end of the meeting.
+pub fn end() -> Value {
+    directive("EndMeeting", json!({}))
+}
+
+/// AASB's word for "Alexa, stop".
+pub fn stop_foreground_activity() -> Value {
+    json!({"header": {
+        "version": "4.0",
+        "messageType": "Publish",
+        "id": "5f1a8a0e-6a0c-4b53-9d0f-0d8e6c1f5a11",
+        "messageDescription": {"topic": "AlexaClient", "action": "StopForegroundActivity"},
+    }})
+}
+
+/// The kind of an event: `Response`, or the type of an ErrorResponse.
+pub fn outcome(event: &Value) -> &str {
+    match event["header"]["name"].as_str() {
+        Some("ErrorResponse") => event["payload"]["type"]
+            .as_str()
+            .unwrap_or("an error without a type"),
+        name => name.unwrap_or("an event without a name"),
+    }
+}

@@ -1,0 +1,21 @@
+//! What meetd promises, told with the real process, a bridge and a far end around it.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "stories run on real time, and every function in this binary serves a test"
+)]
+
+#[path = "../peers/mod.rs"]
+mod peers;
+
+mod bad_bridges;
+mod bad_far_ends;
+mod commands;
+mod deadlines;
+mod endings;
+mod joining;
+mod refusals;
+mod secrets;
