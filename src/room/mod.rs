@@ -24,6 +24,8 @@ pub struct Settings {
     pub never: Vec<String>,
     /// The hosts of our registrar, proxy and identity, where a user part of 3 or more digits needs `USER@HOST`.
     pub own_hosts: Vec<String>,
+    /// Where telephone numbers are sent: `sip.outbound_proxy`, else `sip.registrar`, as configured.
+    pub telephone_gateway: Option<String>,
     /// What a join does while in another meeting.
     pub when_busy: WhenBusy,
     /// From a join's arrival to its event, at most.
