@@ -1,6 +1,176 @@
 //! The command line: a file for each subcommand.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Checked};
+use crate::edge::config_files;
+use crate::edge::secrets::SecretFiles;
+
+mod check;
+mod config_command;
+mod control_socket;
+mod end;
+mod join;
+mod run;
+mod status;
+mod terminal;
+
 /// Runs the command line and says how the process shall exit.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    match CommandLine::try_parse() {
+        Ok(command_line) => command_line.run(),
+        Err(error) => {
+            // Help and version are "errors" that go to standard output and exit 0; wrong usage exits 2.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
 }
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Done.
+    Done,
+    /// Failed, or refused.
+    Failed,
+    /// The daemon is not running.
+    NotRunning,
+    /// The configuration is wrong or missing (`EX_CONFIG` of sysexits.h).
+    WrongConfiguration,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::NotRunning => 3,
+            Exit::WrongConfiguration => 78,
+        })
+    }
+}
+
+/// The conferencing agent of a meeting room.
+///
+/// meetd takes Alexa meeting directives from a bridge, places the SIP call with the room's microphone and loudspeaker,
+/// and tells the bridge what becomes of it.
+#[derive(Debug, Parser)]
+#[command(name = "meetd", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+At the room:
+  meetd status                      is the room connected, is a call up, what went wrong last
+  meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
+  meetd end                         hang up
+  journalctl -x -u meetd            what happened, and what to do about it
+
+Setting it up:
+  meetd check                       every mistake in the configuration, with its line
+  meetd config                      what is in effect, and where each value comes from
+  meetd --set log.level=debug run   the daemon on a terminal
+
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 the daemon is not running,
+78 wrong or missing configuration.";
+
+/// Options that stand before or after the command.
+#[derive(Args, Clone, Debug)]
+struct Options {
+    /// The main configuration file; conf.d/*.toml beside it is read too [default: /etc/meetd/meetd.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The control socket of the daemon [default: $RUNTIME_DIRECTORY/control.sock or /run/meetd/control.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+/// Settings on the command line. No `global` option: clap would forget those before the command when there are some
+/// after it.
+#[derive(Args, Clone, Debug, Default)]
+struct Overrides {
+    /// Sets one key over all files and the environment; lists split at commas
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground, as its systemd unit does
+    Run(Overrides),
+    /// Check the configuration as `run` would read it
+    ///
+    /// Each problem is a line on standard error: FILE:LINE: section.key: what is wrong and what is allowed. Warnings
+    /// begin with "warning: " and do not keep the daemon from running. Exits 78 when something has to be corrected.
+    Check(Overrides),
+    /// Show the effective configuration and where each value comes from
+    ///
+    /// One line a key: section.key = VALUE  # default, FILE:LINE, env NAME or flag. Later ones win in this order.
+    /// Values that may be secrets are shown as "***".
+    Config(Overrides),
+    /// Show what the running daemon does: bridge, call, last call, last error
+    Status(status::Arguments),
+    /// Join a meeting, as the JoinMeeting directive does
+    Join(join::Arguments),
+    /// End the meeting; succeeds also when there is none
+    End,
+}
+
+impl CommandLine {
+    fn run(self) -> ExitCode {
+        let options = self.options;
+        let before = self.overrides;
+        match self.command {
+            Command::Run(after) => run::run(&Configuration::read(&options, before, after)),
+            Command::Check(after) => check::run(&Configuration::read(&options, before, after)).into(),
+            Command::Config(after) => {
+                config_command::run(&Configuration::read(&options, before, after)).into()
+            }
+            Command::Status(arguments) => status::run(&options, &arguments).into(),
+            Command::Join(arguments) => join::run(&options, arguments).into(),
+            Command::End => end::run(&options).into(),
+        }
+    }
+}
+
+/// The configuration as it was found, with what is to be said about it.
+struct Configuration {
+    main_file: PathBuf,
+    checked: Checked,
+    secrets: SecretFiles,
+}
+
+impl Configuration {
+    /// Reads and checks everything, the files that it names included.
+    fn read(options: &Options, before: Overrides, after: Overrides) -> Self {
+        let main_file = options
+            .config
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(config_files::MAIN_FILE));
+        let flags = before.set.into_iter().chain(after.set).collect();
+        let mut checked = config::check(&config_files::read(&main_file, flags));
+        let secrets = SecretFiles::from_environment(config_files::directory_of(&main_file));
+        checked
+            .problems
+            .extend(check::file_warnings(&checked.effective, &secrets));
+        checked.problems.sort();
+        Self {
+            main_file,
+            checked,
+            secrets,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 pub mod audio;
 pub mod clock;
+pub mod config_files;
 pub mod control_socket;
 pub mod flow;
 pub mod journal;

@@ -9,7 +9,7 @@ use meetd::agent::{Agent, Effect, Parts, Readiness, Signal, Wake};
 use meetd::bridge::link::{Frame, LinkEvent, LinkFault, LinkId};
 use meetd::call::{CallId, DigitStep};
 use meetd::chance::Chance;
-use meetd::config::Config;
+use meetd::config::{Config, Sources};
 use meetd::media;
 use meetd::network::{ConnectFault, FlowEvent, FlowId, FlowRequest, NamesAnswer};
 use meetd::record::{Restored, SLOT_CAPACITY, Slot};
@@ -23,6 +23,29 @@ const LATENCY: Duration = Duration::from_millis(1);
 const HANDSHAKE: Duration = Duration::from_millis(20);
 /// How many effects one turn may have before we call it a loop without end.
 const RUNAWAY: usize = 10_000;
+
+/// The room of the stories, as its file would say it.
+pub fn config() -> Config {
+    let text = r#"
+        [room]
+        endpoint_id = "room-15-104"
+        [bridge]
+        url = "wss://bridge.example.com/room-15-104"
+        token_file = ""
+        [calls]
+        allow = ["192.0.2.0/24"]
+        [sip]
+        identity = "sip:room-15-104@example.com"
+        listen = ["0.0.0.0:0"]
+        [media]
+        input = "silence"
+        output = "discard"
+    "#;
+    let files = vec![("meetd.toml".into(), text.to_owned())];
+    let sources = Sources { files, environment: Vec::new(), flags: Vec::new() };
+    let checked = meetd::config::check(&sources);
+    checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems))
+}
 
 /// A process, and all that it can reach.
 pub struct World {

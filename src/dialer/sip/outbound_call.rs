@@ -335,6 +335,10 @@ impl OutboundCall {
             (media::Event::ReserveFailed { why }, State::ReservingMedia { .. }) => {
                 self.end(EndReason::OurFault(format!("no socket for audio: {why}")));
             }
+            (media::Event::DigitsFailed { why }, State::Confirmed(_)) => {
+                self.acts
+                    .push_back(Act::Event(CallEvent::DigitsFailed { call: self.call, why }));
+            }
             (media::Event::DigitsSent, State::Confirmed(_)) => {
                 self.acts
                     .push_back(Act::Event(CallEvent::DigitsSent { call: self.call }));
@@ -343,6 +347,7 @@ impl OutboundCall {
                 media::Event::Reserved { .. }
                 | media::Event::ReserveFailed { .. }
                 | media::Event::DigitsSent
+                | media::Event::DigitsFailed { .. }
                 | media::Event::FarAudio
                 | media::Event::Figures(_)
                 | media::Event::DeviceLost { .. },
