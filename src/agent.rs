@@ -59,9 +59,15 @@ pub struct Agent {
 /// ```
 enum Phase {
     Before,
-    Recovering { dialers: usize, until: Deadline, held: Vec<(LinkId, String)> },
+    Recovering {
+        dialers: usize,
+        until: Deadline,
+        held: Vec<(LinkId, String)>,
+    },
     Running,
-    Leaving { until: Deadline },
+    Leaving {
+        until: Deadline,
+    },
     Gone,
 }
 
@@ -111,7 +117,10 @@ impl Agent {
     pub fn handle_input(&mut self, now: Now, wake: Wake) {
         match wake {
             Wake::Start => self.start(now),
-            Wake::Frame { link: link @ LinkId::Control(_), text } => self.take_command(now, link, text),
+            Wake::Frame {
+                link: link @ LinkId::Control(_),
+                text,
+            } => self.take_command(now, link, text),
             Wake::Frame { link, text } => self.bridge.handle_input(now, bridge::Input::Frame { link, text }),
             Wake::Link { link, event } => self.bridge.handle_input(now, bridge::Input::Link { link, event }),
             Wake::Flow { flow, event } => self.route_flow(now, flow, event),
@@ -121,7 +130,10 @@ impl Agent {
             Wake::Media { call, event } => self.route_media(now, call, event),
             Wake::Stored(Ok(())) => {}
             Wake::Stored(Err(why)) => {
-                self.last_error = Some((now.wall, format!("what was recorded may not survive a power cut: {why}")));
+                self.last_error = Some((
+                    now.wall,
+                    format!("what was recorded may not survive a power cut: {why}"),
+                ));
             }
             Wake::Signal(Signal::Terminate) => self.leave(now),
             Wake::Signal(Signal::NetworkChanged) => {
@@ -177,7 +189,9 @@ impl Agent {
             return;
         }
         self.effects.push_back(Effect::Notify(Readiness::Stopping));
-        self.enter(Phase::Leaving { until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave") });
+        self.enter(Phase::Leaving {
+            until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave"),
+        });
         self.room.handle_input(now, room::Input::Leave);
     }
 
@@ -202,7 +216,11 @@ impl Agent {
                 self.effects.push_back(Effect::Exit(0));
                 self.enter(Phase::Gone);
             }
-            Phase::Before | Phase::Recovering { .. } | Phase::Running | Phase::Leaving { .. } | Phase::Gone => {}
+            Phase::Before
+            | Phase::Recovering { .. }
+            | Phase::Running
+            | Phase::Leaving { .. }
+            | Phase::Gone => {}
         }
         self.tell_the_service_manager();
     }
@@ -223,14 +241,18 @@ impl Agent {
     }
 
     fn poll_dialers(&mut self) -> Option<(usize, dialer::Output)> {
-        self.dialers.iter_mut().enumerate().find_map(|(index, dialer)| Some((index, dialer.machine.poll_output()?)))
+        self.dialers
+            .iter_mut()
+            .enumerate()
+            .find_map(|(index, dialer)| Some((index, dialer.machine.poll_output()?)))
     }
 
     fn carry_from_room(&mut self, now: Now, output: room::Output) {
         match output {
             room::Output::Command { dialer, command } => self.command_dialer(now, &dialer, command),
             room::Output::Answer { ask, outcome } => {
-                self.bridge.handle_input(now, bridge::Input::Outcome { ask, outcome });
+                self.bridge
+                    .handle_input(now, bridge::Input::Outcome { ask, outcome });
             }
             room::Output::Report(report) => {
                 if let Report::CallFailed { message, .. } = &report {
@@ -243,11 +265,18 @@ impl Agent {
 
     fn carry_from_bridge(&mut self, now: Now, output: bridge::Output) {
         match output {
-            bridge::Output::OpenLink { link, request } => self.effects.push_back(Effect::OpenLink { link, request }),
-            bridge::Output::SendFrame { link, frame } => self.effects.push_back(Effect::SendFrame { link, frame }),
-            bridge::Output::CloseLink { link, code } => self.effects.push_back(Effect::CloseLink { link, code }),
+            bridge::Output::OpenLink { link, request } => {
+                self.effects.push_back(Effect::OpenLink { link, request })
+            }
+            bridge::Output::SendFrame { link, frame } => {
+                self.effects.push_back(Effect::SendFrame { link, frame })
+            }
+            bridge::Output::CloseLink { link, code } => {
+                self.effects.push_back(Effect::CloseLink { link, code })
+            }
             bridge::Output::Directive { ask, directive } => {
-                self.room.handle_input(now, room::Input::Directive { ask, directive });
+                self.room
+                    .handle_input(now, room::Input::Directive { ask, directive });
             }
             bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
             bridge::Output::Answered { link, outcome } => self.answer_command(link, outcome),
@@ -263,7 +292,11 @@ impl Agent {
                 return self.room.handle_input(now, room::Input::Call(event));
             }
             dialer::Output::Recovered { ended } => {
-                tracing::debug!(ended, "{} has ended what the last process left behind", self.dialers[index].name);
+                tracing::debug!(
+                    ended,
+                    "{} has ended what the last process left behind",
+                    self.dialers[index].name
+                );
                 if let Phase::Recovering { dialers, .. } = &mut self.phase {
                     *dialers = dialers.saturating_sub(1);
                 }
@@ -278,7 +311,10 @@ impl Agent {
             dialer::Output::LookUp(query, question) => Effect::LookUp { query, question },
             dialer::Output::Media(call, command) => Effect::Media { call, command },
             dialer::Output::Record(slot, content) => Effect::Record { slot, content },
-            dialer::Output::Erase(slot) => Effect::Record { slot, content: Vec::new() },
+            dialer::Output::Erase(slot) => Effect::Record {
+                slot,
+                content: Vec::new(),
+            },
             dialer::Output::Sync => Effect::Sync,
         };
         self.effects.push_back(effect);
@@ -290,7 +326,9 @@ impl Agent {
         | CallCommand::SendDigits { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
-            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } => self.routes.calls.get(call).copied(),
+            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } => {
+                self.routes.calls.get(call).copied()
+            }
         };
         let Some(index) = index else {
             // A call whose end is on its way to the room, or a dialer that the checked configuration cannot name.
@@ -303,7 +341,9 @@ impl Agent {
 
     fn route_flow(&mut self, now: Now, flow: FlowId, event: FlowEvent) {
         let index = if flow.0 >= FlowId::ACCEPTED {
-            let Some(index) = self.routes.accepted.get(&flow) else { return };
+            let Some(index) = self.routes.accepted.get(&flow) else {
+                return;
+            };
             *index
         } else {
             owner_of(QueryId(flow.0))

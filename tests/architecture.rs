@@ -40,13 +40,15 @@ const PURE_CRATES: [&str; 19] = [
 const PURE_CRATES_TOO: [&str; 2] = ["tracing", "uuid"];
 
 /// The parts of the standard library that are the world.
-const WORLDLY_STD: [&str; 13] = [
+const WORLDLY_STD: [&str; 15] = [
     "std::fs",
     "std::process",
     "std::thread",
     "std::env",
     "std::os",
-    "std::io",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
     "std::net::UdpSocket",
     "std::net::TcpStream",
     "std::net::TcpListener",

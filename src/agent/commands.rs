@@ -8,8 +8,8 @@ use crate::alexa::messages::report::CallStateName;
 use crate::bridge;
 use crate::bridge::link::{Frame, LinkId};
 use crate::control::{
-    AuthReport, CallReport, ConnectionReport, DialogReport, Join, LastCallReport, LastError, LocalReport, MediaReport,
-    Microphone, Power, Reply, Request, StatusReport, Utc,
+    AuthReport, CallReport, ConnectionReport, DialogReport, Join, LastCallReport, LastError, LocalReport,
+    MediaReport, Microphone, Power, Reply, Request, StatusReport, Utc,
 };
 use crate::media::Figures;
 use crate::room::{CallStatus, CurrentCall, LastCall};
@@ -23,7 +23,14 @@ impl Agent {
     pub(super) fn take_command(&mut self, now: Now, link: LinkId, text: String) {
         let request = match Request::read(&text) {
             Ok(request) => request,
-            Err(fault) => return self.reply(link, &Reply::NotUnderstood { message: fault.to_string() }),
+            Err(fault) => {
+                return self.reply(
+                    link,
+                    &Reply::NotUnderstood {
+                        message: fault.to_string(),
+                    },
+                );
+            }
         };
         match request {
             Request::Status => {
@@ -46,7 +53,9 @@ impl Agent {
     /// Tells a command what became of it.
     pub(super) fn answer_command(&mut self, link: LinkId, outcome: Outcome) {
         let reply = match outcome {
-            Outcome::Done => Reply::Done { sentence: self.in_words() },
+            Outcome::Done => Reply::Done {
+                sentence: self.in_words(),
+            },
             Outcome::Refused(refusal) => refused(refusal),
         };
         self.reply(link, &reply);
@@ -73,7 +82,8 @@ impl Agent {
     }
 
     fn ask(&mut self, now: Now, link: LinkId, directive: Directive) {
-        self.bridge.handle_input(now, bridge::Input::Ask { link, directive });
+        self.bridge
+            .handle_input(now, bridge::Input::Ask { link, directive });
         self.drain(now);
     }
 
@@ -85,7 +95,10 @@ impl Agent {
                 true
             }
             Phase::Before | Phase::Recovering { .. } | Phase::Leaving { .. } | Phase::Gone => {
-                let refusal = Refusal::new(ErrorType::InternalError, "the daemon is not ready for calls at the moment");
+                let refusal = Refusal::new(
+                    ErrorType::InternalError,
+                    "the daemon is not ready for calls at the moment",
+                );
                 self.reply(link, &refused(refusal));
                 true
             }
@@ -108,10 +121,18 @@ impl Agent {
             connection: ConnectionReport {
                 status: connection.current().status.name().to_owned(),
                 reason: connection.current().reason.name().to_owned(),
-                since: Some(connection.since()).filter(|since| *since != jiff::Timestamp::UNIX_EPOCH).map(Utc),
+                since: Some(connection.since())
+                    .filter(|since| *since != jiff::Timestamp::UNIX_EPOCH)
+                    .map(Utc),
             },
-            local: LocalReport { status: "DISCONNECTED".to_owned(), reason: "NONE".to_owned() },
-            auth: AuthReport { state: auth.state.name().to_owned(), error: auth.error.name().to_owned() },
+            local: LocalReport {
+                status: "DISCONNECTED".to_owned(),
+                reason: "NONE".to_owned(),
+            },
+            auth: AuthReport {
+                state: auth.state.name().to_owned(),
+                error: auth.error.name().to_owned(),
+            },
             dialogs: self
                 .bridge
                 .dialogs()
@@ -133,19 +154,38 @@ impl Agent {
     /// The later one of the connection's last fault and everybody else's.
     fn last_error(&self) -> Option<LastError> {
         let own = self.last_error.clone();
-        let of_bridge = self.bridge.last_fault().map(|fault| (fault.at, fault.sentence.clone()));
+        let of_bridge = self
+            .bridge
+            .last_fault()
+            .map(|fault| (fault.at, fault.sentence.clone()));
         let (at, message) = own.into_iter().chain(of_bridge).max_by_key(|(at, _)| *at)?;
         Some(LastError { at: Utc(at), message })
     }
 }
 
 fn refused(refusal: Refusal) -> Reply {
-    Reply::Refused { kind: refusal.kind.name().to_owned(), message: refusal.message }
+    Reply::Refused {
+        kind: refusal.kind.name().to_owned(),
+        message: refusal.message,
+    }
 }
 
 fn meeting_of(join: Join) -> JoinMeeting {
-    let Join { endpoint, protocol, provider, id, pin, dry_run: _ } = join;
-    JoinMeeting { endpoint, protocol, provider, id, pin }
+    let Join {
+        endpoint,
+        protocol,
+        provider,
+        id,
+        pin,
+        dry_run: _,
+    } = join;
+    JoinMeeting {
+        endpoint,
+        protocol,
+        provider,
+        id,
+        pin,
+    }
 }
 
 fn call_report(call: CurrentCall) -> CallReport {

@@ -42,7 +42,10 @@ pub enum Leg {
 impl Leg {
     /// Whether somebody in the conference would see this participant, or hear it ring.
     pub fn is_alive(self) -> bool {
-        matches!(self, Self::Trying | Self::Ringing | Self::Answered | Self::Confirmed)
+        matches!(
+            self,
+            Self::Trying | Self::Ringing | Self::Answered | Self::Confirmed
+        )
     }
 }
 
@@ -107,7 +110,9 @@ impl FarEnd {
             .map(|(key, _)| key.clone())
             .collect();
         for key in confirmed {
-            let Some(dialog) = self.dialogs.get_mut(&key) else { continue };
+            let Some(dialog) = self.dialogs.get_mut(&key) else {
+                continue;
+            };
             dialog.leg = Leg::Over;
             self.hangs_up += 1;
             let contact = header(&dialog.invite, "Contact").unwrap_or_default();
@@ -131,7 +136,11 @@ impl FarEnd {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let first = text.lines().next().unwrap_or_default().to_owned();
         let method = first.split(' ').next().unwrap_or_default().to_owned();
-        self.heard.push(if method == "SIP/2.0" { first.clone() } else { method.clone() });
+        self.heard.push(if method == "SIP/2.0" {
+            first.clone()
+        } else {
+            method.clone()
+        });
         if self.manners.is_dead {
             return;
         }
@@ -150,7 +159,11 @@ impl FarEnd {
         self.dialogs
             .values()
             .flat_map(|dialog| {
-                dialog.due.iter().map(|(at, _)| *at).chain(dialog.repeat.iter().map(|(at, _)| *at))
+                dialog
+                    .due
+                    .iter()
+                    .map(|(at, _)| *at)
+                    .chain(dialog.repeat.iter().map(|(at, _)| *at))
             })
             .min()
     }
@@ -159,18 +172,27 @@ impl FarEnd {
     pub fn tick(&mut self, now: Duration) {
         let keys: Vec<String> = self.dialogs.keys().cloned().collect();
         for key in keys {
-            let Some(dialog) = self.dialogs.get_mut(&key) else { continue };
-            let due: Vec<u16> =
-                dialog.due.iter().filter(|(at, _)| *at <= now).map(|(_, status)| *status).collect();
+            let Some(dialog) = self.dialogs.get_mut(&key) else {
+                continue;
+            };
+            let due: Vec<u16> = dialog
+                .due
+                .iter()
+                .filter(|(at, _)| *at <= now)
+                .map(|(_, status)| *status)
+                .collect();
             dialog.due.retain(|(at, _)| *at > now);
             for status in due {
                 self.respond(now, &key, status);
             }
-            let Some(dialog) = self.dialogs.get_mut(&key) else { continue };
+            let Some(dialog) = self.dialogs.get_mut(&key) else {
+                continue;
+            };
             if let Some((at, interval)) = dialog.repeat
                 && at <= now
             {
-                self.outbox.push((dialog.from, dialog.last_response.clone().into_bytes()));
+                self.outbox
+                    .push((dialog.from, dialog.last_response.clone().into_bytes()));
                 let next = (interval * 2).min(Duration::from_secs(4));
                 dialog.repeat = Some((now + next, next));
             }
@@ -183,7 +205,8 @@ impl FarEnd {
             // A repeated INVITE is answered with the last response, wherever it now comes from.
             dialog.from = from;
             if !dialog.last_response.is_empty() {
-                self.outbox.push((from, dialog.last_response.clone().into_bytes()));
+                self.outbox
+                    .push((from, dialog.last_response.clone().into_bytes()));
             }
             return;
         }
@@ -206,7 +229,9 @@ impl FarEnd {
 
     fn respond(&mut self, now: Duration, key: &str, status: u16) {
         let address = self.address;
-        let Some(dialog) = self.dialogs.get_mut(key) else { return };
+        let Some(dialog) = self.dialogs.get_mut(key) else {
+            return;
+        };
         let body = if status == 200 {
             format!(
                 "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 101\r\n\
@@ -216,7 +241,11 @@ impl FarEnd {
         } else {
             String::new()
         };
-        let tag = if status == 100 { String::new() } else { format!(";tag={}", dialog.tag) };
+        let tag = if status == 100 {
+            String::new()
+        } else {
+            format!(";tag={}", dialog.tag)
+        };
         let mut text = response(&dialog.invite, status, &tag);
         text.push_str(&format!("Contact: <sip:conference@{address}>\r\n"));
         if !body.is_empty() {
@@ -269,7 +298,9 @@ impl FarEnd {
         let call_id = header(text, "Call-ID").unwrap_or_default();
         let found = self.dialogs.iter_mut().find(|(key, dialog)| {
             key.starts_with(&call_id)
-                && header(text, "To").unwrap_or_default().contains(&format!("tag={}", dialog.tag))
+                && header(text, "To")
+                    .unwrap_or_default()
+                    .contains(&format!("tag={}", dialog.tag))
                 && matches!(dialog.leg, Leg::Answered | Leg::Confirmed)
         });
         let Some((_, dialog)) = found else {
@@ -277,7 +308,8 @@ impl FarEnd {
             return;
         };
         if sequence(text) <= dialog.highest_sequence {
-            self.complaints.push(format!("BYE with CSeq {} that is not above", sequence(text)));
+            self.complaints
+                .push(format!("BYE with CSeq {} that is not above", sequence(text)));
         }
         dialog.highest_sequence = sequence(text);
         dialog.leg = Leg::Over;
@@ -325,7 +357,10 @@ fn sequence(text: &str) -> u32 {
 
 fn key_of(text: &str) -> String {
     let branch = header(text, "Via")
-        .and_then(|via| via.split(';').find_map(|part| part.trim().strip_prefix("branch=").map(str::to_owned)))
+        .and_then(|via| {
+            via.split(';')
+                .find_map(|part| part.trim().strip_prefix("branch=").map(str::to_owned))
+        })
         .unwrap_or_default();
     format!("{} {branch}", header(text, "Call-ID").unwrap_or_default())
 }

@@ -14,23 +14,38 @@ const SOON: Duration = Duration::from_secs(5);
 fn a_meeting_is_joined_and_ended() {
     let mut world = connected(1);
     world.bridge_sends(join("m-1"));
-    world.until(SOON, "the join is answered", |world| !events_of(world, "Response").is_empty());
+    world.until(SOON, "the join is answered", |world| {
+        !events_of(world, "Response").is_empty()
+    });
     world.until(SOON, "the PIN is entered", |world| world.digits == "98765#");
-    assert_eq!(states(&world, "CallStateChanged"), ["IDLE", "DIALING", "OUTBOUND_RINGING", "ACTIVE"]);
+    assert_eq!(
+        states(&world, "CallStateChanged"),
+        ["IDLE", "DIALING", "OUTBOUND_RINGING", "ACTIVE"]
+    );
     assert_eq!(states(&world, "DialogStateChanged"), ["IDLE", "THINKING", "IDLE"]);
     assert_eq!(world.audio.len(), 1, "audio goes both ways");
 
     world.bridge_sends(end("m-2"));
-    world.until(SOON, "the end is answered", |world| events_of(world, "Response").len() == 2);
+    world.until(SOON, "the end is answered", |world| {
+        events_of(world, "Response").len() == 2
+    });
     world.until(SOON, "the far end is free", |world| world.far.alive().is_empty());
     world.run(Duration::from_secs(40));
-    assert_eq!(states(&world, "CallStateChanged").last().map(String::as_str), Some("IDLE"));
+    assert_eq!(
+        states(&world, "CallStateChanged").last().map(String::as_str),
+        Some("IDLE")
+    );
     assert_eq!(states(&world, "CallFailed").len(), 0);
     assert_eq!(tokens(&world), ["token-m-1", "token-m-2"]);
     assert!(world.audio.is_empty(), "no audio is left running");
     assert_eq!(world.far.complaints, Vec::<String>::new());
     assert_eq!(world.far.invites(), 1);
-    let said: String = world.bridge.frames.iter().map(|(_, _, frame)| frame.to_string()).collect();
+    let said: String = world
+        .bridge
+        .frames
+        .iter()
+        .map(|(_, _, frame)| frame.to_string())
+        .collect();
     assert!(!said.contains("98765"), "the PIN was said");
 }
 
@@ -38,7 +53,8 @@ fn a_meeting_is_joined_and_ended() {
 fn a_far_end_that_hangs_up_brings_idle() {
     let mut world = connected(2);
     world.bridge_sends(join("m-1"));
-    world.until(SOON, "the call is up", |world| last_state(world) == "ACTIVE");
+    let confirmed = |world: &World| world.far.alive().iter().any(|(_, leg)| *leg == Leg::Confirmed);
+    world.until(SOON, "the call is up at both ends", confirmed);
     world.far.hang_up();
     world.until(SOON, "it is over", |world| last_state(world) == "IDLE");
     assert_eq!(states(&world, "CallFailed").len(), 0);
@@ -52,15 +68,28 @@ fn a_bridge_lost_in_mid_dial_learns_the_truth_when_it_is_back() {
     world.until(SOON, "it rings", |world| last_state(world) == "OUTBOUND_RINGING");
     let before = world.bridge.frames.len();
     world.lose_bridge();
-    world.until(SOON, "it is answered meanwhile", |world| world.far.alive().iter().any(|(_, leg)| *leg == Leg::Confirmed));
+    world.until(SOON, "it is answered meanwhile", |world| {
+        world.far.alive().iter().any(|(_, leg)| *leg == Leg::Confirmed)
+    });
     assert_eq!(world.bridge.frames.len(), before);
     world.bridge.is_down = false;
-    world.until(Duration::from_secs(6), "the answer arrives", |world| !events_of(world, "Response").is_empty());
+    world.until(Duration::from_secs(6), "the answer arrives", |world| {
+        !events_of(world, "Response").is_empty()
+    });
 
-    let after: Vec<String> = world.bridge.frames[before..].iter().map(|(_, _, frame)| name_of(frame)).collect();
+    let after: Vec<String> = world.bridge.frames[before..]
+        .iter()
+        .map(|(_, _, frame)| name_of(frame))
+        .collect();
     assert_eq!(
         after[..5],
-        ["ConnectionStatusChanged", "AuthStateChanged", "DialogStateChanged", "CallStateChanged", "Response"],
+        [
+            "ConnectionStatusChanged",
+            "AuthStateChanged",
+            "DialogStateChanged",
+            "CallStateChanged",
+            "Response"
+        ],
         "the snapshot comes first, then what waited: {after:?}"
     );
     assert_eq!(last_state(&world), "ACTIVE");
@@ -76,7 +105,9 @@ fn an_answer_that_nobody_waits_for_any_more_is_not_sent() {
     world.lose_bridge();
     world.run(Duration::from_secs(9));
     world.bridge.is_down = false;
-    world.until(Duration::from_secs(130), "the bridge is back", |world| world.bridge_is_connected());
+    world.until(Duration::from_secs(130), "the bridge is back", |world| {
+        world.bridge_is_connected()
+    });
     world.run(Duration::from_secs(3));
     assert_eq!(events_of(&world, "Response").len(), 0);
     assert_eq!(last_state(&world), "ACTIVE");
@@ -86,7 +117,10 @@ fn an_answer_that_nobody_waits_for_any_more_is_not_sent() {
 fn a_process_killed_between_any_two_effects_leaves_no_call_behind() {
     let whole = whole_meeting(None, Manners::default()).effects;
     assert!(whole > 30, "only {whole} effects: the story has shrunk");
-    let slow = Manners { answers_after: Some(Duration::from_secs(3)), ..Manners::default() };
+    let slow = Manners {
+        answers_after: Some(Duration::from_secs(3)),
+        ..Manners::default()
+    };
     for manners in [Manners::default(), slow] {
         for kill_at in 0..whole {
             let mut world = whole_meeting(Some(kill_at), manners);
@@ -98,12 +132,18 @@ fn a_process_killed_between_any_two_effects_leaves_no_call_behind() {
             world.until(limit, &what, |world| world.far.alive().is_empty());
             // What was on its way may still arrive; nothing may rise again.
             world.run(Duration::from_secs(70));
-            assert!(world.far.alive().is_empty(), "killed at {kill_at}: {:?}", world.far.alive());
+            assert!(
+                world.far.alive().is_empty(),
+                "killed at {kill_at}: {:?}",
+                world.far.alive()
+            );
             assert_eq!(world.far.complaints, Vec::<String>::new(), "killed at {kill_at}");
             if world.exit.is_none() {
                 assert_eq!(last_state(&world), "IDLE", "killed at {kill_at}");
                 world.bridge_sends(join("m-again"));
-                world.until(SOON, "a new meeting is taken", |world| last_state(world) == "ACTIVE");
+                world.until(SOON, "a new meeting is taken", |world| {
+                    last_state(world) == "ACTIVE"
+                });
             }
         }
     }
@@ -115,11 +155,21 @@ fn a_stop_ends_the_call_and_says_so() {
     world.bridge_sends(join("m-1"));
     world.until(SOON, "the call is up", |world| last_state(world) == "ACTIVE");
     world.signal(Signal::Terminate);
-    world.until(Duration::from_secs(2), "it has left", |world| world.exit == Some(0));
+    world.until(Duration::from_secs(2), "it has left", |world| {
+        world.exit == Some(0)
+    });
     world.run(Duration::from_millis(10));
     assert!(world.far.alive().is_empty());
-    let names: Vec<String> = world.bridge.frames.iter().map(|(_, _, frame)| name_of(frame)).collect();
-    assert_eq!(names[names.len() - 2..], ["CallStateChanged", "ConnectionStatusChanged"]);
+    let names: Vec<String> = world
+        .bridge
+        .frames
+        .iter()
+        .map(|(_, _, frame)| name_of(frame))
+        .collect();
+    assert_eq!(
+        names[names.len() - 2..],
+        ["CallStateChanged", "ConnectionStatusChanged"]
+    );
     assert_eq!(world.notices.last(), Some(&Readiness::Stopping));
 }
 
@@ -130,10 +180,14 @@ fn whole_meeting(kill_at: Option<usize>, manners: Manners) -> World {
     world.kill_at = kill_at;
     world.start();
     let alive = |world: &World| !world.is_running();
-    world.until(SOON, "connected", |world| alive(world) || events_of(world, "CallStateChanged").len() == 1);
+    world.until(SOON, "connected", |world| {
+        alive(world) || events_of(world, "CallStateChanged").len() == 1
+    });
     if world.is_running() {
         world.bridge_sends(join("m-1"));
-        world.until(SOON, "active", |world| alive(world) || last_state(world) == "ACTIVE");
+        world.until(SOON, "active", |world| {
+            alive(world) || last_state(world) == "ACTIVE"
+        });
         world.until(SOON, "PIN", |world| alive(world) || world.digits == "98765#");
     }
     if world.is_running() {
@@ -150,11 +204,23 @@ fn whole_meeting(kill_at: Option<usize>, manners: Manners) -> World {
 fn connected(seed: u8) -> World {
     let mut world = World::new(crate::world::config(), seed);
     world.start();
-    world.until(SOON, "the snapshot is published", |world| events_of(world, "CallStateChanged").len() == 1);
-    let names: Vec<String> = world.bridge.frames.iter().map(|(_, _, frame)| name_of(frame)).collect();
+    world.until(SOON, "the snapshot is published", |world| {
+        events_of(world, "CallStateChanged").len() == 1
+    });
+    let names: Vec<String> = world
+        .bridge
+        .frames
+        .iter()
+        .map(|(_, _, frame)| name_of(frame))
+        .collect();
     assert_eq!(
         names,
-        ["ConnectionStatusChanged", "AuthStateChanged", "DialogStateChanged", "CallStateChanged"]
+        [
+            "ConnectionStatusChanged",
+            "AuthStateChanged",
+            "DialogStateChanged",
+            "CallStateChanged"
+        ]
     );
     assert!(world.notices.contains(&Readiness::Ready));
     world
@@ -189,9 +255,14 @@ fn name_of(frame: &Value) -> String {
 }
 
 fn events_of<'a>(world: &'a World, name: &str) -> Vec<&'a Value> {
-    world.bridge.frames.iter().map(|(_, _, frame)| frame).filter(|frame| name_of(frame) == name).collect()
+    world
+        .bridge
+        .frames
+        .iter()
+        .map(|(_, _, frame)| frame)
+        .filter(|frame| name_of(frame) == name)
+        .collect()
 }
-
 
 fn states(world: &World, action: &str) -> Vec<String> {
     let text = |frame: &&Value| frame["payload"]["state"].as_str().unwrap_or("?").to_owned();
@@ -203,6 +274,11 @@ fn last_state(world: &World) -> String {
 }
 
 fn tokens(world: &World) -> Vec<String> {
-    let token = |frame: &&Value| frame["event"]["header"]["correlationToken"].as_str().unwrap_or("?").to_owned();
+    let token = |frame: &&Value| {
+        frame["event"]["header"]["correlationToken"]
+            .as_str()
+            .unwrap_or("?")
+            .to_owned()
+    };
     events_of(world, "Response").iter().map(token).collect()
 }

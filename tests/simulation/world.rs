@@ -42,7 +42,12 @@ pub fn config() -> Config {
         output = "discard"
     "#;
     let files = vec![("meetd.toml".into(), text.to_owned())];
-    let sources = Sources { files, environment: Vec::new(), flags: Vec::new() };
+    let sources = Sources {
+        unreadable: Vec::new(),
+        files,
+        environment: Vec::new(),
+        flags: Vec::new(),
+    };
     let checked = meetd::config::check(&sources);
     checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems))
 }
@@ -95,7 +100,11 @@ struct Socket {
 
 enum Happening {
     Wake(Wake),
-    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Datagram {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
 }
 
 impl World {
@@ -125,8 +134,17 @@ impl World {
     /// Starts the process; what the disk holds is what it finds.
     pub fn start(&mut self) {
         self.generation += 1;
-        let restored = Restored(self.disk.iter().map(|(slot, content)| (*slot, content.clone())).collect());
-        let parts = Parts { config: self.config.clone(), chance: self.chance.fork(), restored };
+        let restored = Restored(
+            self.disk
+                .iter()
+                .map(|(slot, content)| (*slot, content.clone()))
+                .collect(),
+        );
+        let parts = Parts {
+            config: self.config.clone(),
+            chance: self.chance.fork(),
+            restored,
+        };
         self.agent = Some(Agent::new(parts));
         self.feed(Wake::Start);
     }
@@ -150,8 +168,16 @@ impl World {
 
     /// The bridge sends a text frame.
     pub fn bridge_sends(&mut self, text: impl ToString) {
-        let Some(link) = self.bridge.open else { panic!("the bridge is not connected") };
-        self.later(LATENCY, Wake::Frame { link, text: text.to_string() });
+        let Some(link) = self.bridge.open else {
+            panic!("the bridge is not connected")
+        };
+        self.later(
+            LATENCY,
+            Wake::Frame {
+                link,
+                text: text.to_string(),
+            },
+        );
     }
 
     /// The connection to the bridge breaks, and the next ones are refused.
@@ -175,7 +201,11 @@ impl World {
     pub fn until(&mut self, limit: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let end = self.now + limit;
         while !holds(self) {
-            assert!(self.step(end), "{what}: not within {limit:?}; the far end heard {:?}", self.far.heard);
+            assert!(
+                self.step(end),
+                "{what}: not within {limit:?}; the far end heard {:?}",
+                self.far.heard
+            );
         }
     }
 
@@ -193,12 +223,19 @@ impl World {
         let deadline = deadline.map(|deadline| deadline.at.elapsed_since_boot().max(self.now));
         let happening = self.pending.first_key_value().map(|((at, _), _)| *at);
         let tick = self.far.next_due();
-        let Some(next) = [deadline, happening, tick].into_iter().flatten().min().filter(|at| *at <= end) else {
+        let Some(next) = [deadline, happening, tick]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|at| *at <= end)
+        else {
             return false;
         };
         self.now = self.now.max(next);
         if happening == Some(next) {
-            let Some((_, (generation, happening))) = self.pending.pop_first() else { return false };
+            let Some((_, (generation, happening))) = self.pending.pop_first() else {
+                return false;
+            };
             match happening {
                 Happening::Datagram { from, to, bytes } => self.deliver(from, to, bytes),
                 Happening::Wake(wake) if generation == self.generation => self.feed(wake),
@@ -234,10 +271,17 @@ impl World {
             .sockets
             .iter()
             .find(|(_, socket)| connected(socket))
-            .or_else(|| self.sockets.iter().find(|(_, socket)| here(socket) && socket.remote.is_none()))
+            .or_else(|| {
+                self.sockets
+                    .iter()
+                    .find(|(_, socket)| here(socket) && socket.remote.is_none())
+            })
             .map(|(flow, _)| *flow);
         if let Some(flow) = flow {
-            self.feed(Wake::Flow { flow, event: FlowEvent::Received { from, bytes } });
+            self.feed(Wake::Flow {
+                flow,
+                event: FlowEvent::Received { from, bytes },
+            });
         }
     }
 
@@ -269,12 +313,18 @@ impl World {
     fn read_clocks(&self) -> Now {
         let wall = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1_800_000_000);
         let wall = wall + jiff::SignedDuration::try_from(self.now).unwrap();
-        Now { moment: Moment::since_boot(self.now), wall }
+        Now {
+            moment: Moment::since_boot(self.now),
+            wall,
+        }
     }
 
     fn carry_out(&mut self, effect: Effect) -> Option<Wake> {
         match effect {
-            Effect::SendFrame { link: LinkId::Control(_), .. } => None,
+            Effect::SendFrame {
+                link: LinkId::Control(_),
+                ..
+            } => None,
             Effect::SendFrame { link, frame } => self.take_frame(link, frame),
             Effect::OpenLink { link, .. } => self.open_link(link),
             Effect::CloseLink { link, .. } => {
@@ -285,7 +335,10 @@ impl World {
             }
             Effect::OpenFlow { flow, request } => self.open_flow(flow, request),
             Effect::Transmit { flow, to, bytes } => {
-                let socket = self.sockets.get(&flow).unwrap_or_else(|| panic!("{flow:?} is not open"));
+                let socket = self
+                    .sockets
+                    .get(&flow)
+                    .unwrap_or_else(|| panic!("{flow:?} is not open"));
                 let to = to.or(socket.remote).expect("a receiver");
                 let from = SocketAddr::new("192.0.2.10".parse().unwrap(), socket.local.port());
                 self.schedule(LATENCY, Happening::Datagram { from, to, bytes });
@@ -295,10 +348,17 @@ impl World {
                 self.sockets.remove(&flow);
                 None
             }
-            Effect::LookUp { query, .. } => Some(Wake::Names { query, answer: NamesAnswer::NotFound }),
+            Effect::LookUp { query, .. } => Some(Wake::Names {
+                query,
+                answer: NamesAnswer::NotFound,
+            }),
             Effect::Media { call, command } => self.media(call, command),
             Effect::Record { slot, content } => {
-                assert!(content.len() <= SLOT_CAPACITY, "{} bytes for {slot:?}", content.len());
+                assert!(
+                    content.len() <= SLOT_CAPACITY,
+                    "{} bytes for {slot:?}",
+                    content.len()
+                );
                 if content.is_empty() {
                     self.disk.remove(&slot);
                 } else {
@@ -330,7 +390,13 @@ impl World {
                 let value = serde_json::from_str(&text).expect("frames of ours are JSON");
                 self.bridge.frames.push((self.now, link, value));
             }
-            Frame::Ping => self.later(LATENCY * 2, Wake::Link { link, event: LinkEvent::Pong }),
+            Frame::Ping => self.later(
+                LATENCY * 2,
+                Wake::Link {
+                    link,
+                    event: LinkEvent::Pong,
+                },
+            ),
         }
         None
     }
@@ -351,24 +417,35 @@ impl World {
     fn open_flow(&mut self, flow: FlowId, request: FlowRequest) -> Option<Wake> {
         let (local, remote) = match request {
             FlowRequest::ListenUdp { bind } => {
-                let port = if bind.port() == 0 { self.listening_port } else { bind.port() };
+                let port = if bind.port() == 0 {
+                    self.listening_port
+                } else {
+                    bind.port()
+                };
                 (SocketAddr::new(bind.ip(), port), None)
             }
             FlowRequest::ListenTcp { bind } => {
                 // Nobody connects in this world.
-                let event = FlowEvent::Opened { local: bind, remote: bind };
+                let event = FlowEvent::Opened {
+                    local: bind,
+                    remote: bind,
+                };
                 return Some(Wake::Flow { flow, event });
             }
-            FlowRequest::ConnectUdp { local_port, remote } => {
-                (SocketAddr::new("192.0.2.10".parse().unwrap(), local_port), Some(remote))
-            }
+            FlowRequest::ConnectUdp { local_port, remote } => (
+                SocketAddr::new("192.0.2.10".parse().unwrap(), local_port),
+                Some(remote),
+            ),
             FlowRequest::ConnectTcp { remote } | FlowRequest::ConnectTls { remote, .. } => {
                 let event = FlowEvent::Failed(ConnectFault::Refused(remote));
                 return Some(Wake::Flow { flow, event });
             }
         };
         self.sockets.insert(flow, Socket { local, remote });
-        let event = FlowEvent::Opened { local, remote: remote.unwrap_or(local) };
+        let event = FlowEvent::Opened {
+            local,
+            remote: remote.unwrap_or(local),
+        };
         Some(Wake::Flow { flow, event })
     }
 
@@ -376,11 +453,20 @@ impl World {
         match command {
             media::Command::Reserve { source } => {
                 let local = SocketAddr::new(source, 16_384);
-                Some(Wake::Media { call, event: media::Event::Reserved { local } })
+                Some(Wake::Media {
+                    call,
+                    event: media::Event::Reserved { local },
+                })
             }
             media::Command::Start(plan) => {
                 self.audio.insert(call, *plan);
-                self.later(Duration::from_millis(20), Wake::Media { call, event: media::Event::FarAudio });
+                self.later(
+                    Duration::from_millis(20),
+                    Wake::Media {
+                        call,
+                        event: media::Event::FarAudio,
+                    },
+                );
                 None
             }
             media::Command::SendDigits(script) => {
@@ -394,7 +480,13 @@ impl World {
                         }
                     }
                 }
-                self.later(time, Wake::Media { call, event: media::Event::DigitsSent });
+                self.later(
+                    time,
+                    Wake::Media {
+                        call,
+                        event: media::Event::DigitsSent,
+                    },
+                );
                 None
             }
             media::Command::Stop => {
@@ -410,6 +502,7 @@ impl World {
 
     fn schedule(&mut self, after: Duration, happening: Happening) {
         self.sequence += 1;
-        self.pending.insert((self.now + after, self.sequence), (self.generation, happening));
+        self.pending
+            .insert((self.now + after, self.sequence), (self.generation, happening));
     }
 }
