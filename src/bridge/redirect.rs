@@ -65,9 +65,7 @@ impl Url {
 
     /// Reads `authority[/path][?query][#fragment]`.
     fn after_scheme(tls: bool, rest: &str) -> Option<Self> {
-        // Backslashes are read as slashes by some and as characters by others; a user part hides the host.
-        let strange = |character: char| !character.is_ascii_graphic() || character == '\\';
-        if rest.contains(strange) {
+        if !rest.chars().all(|character| character.is_ascii_graphic()) {
             return None;
         }
         let rest = rest.split('#').next().unwrap_or_default();
@@ -82,6 +80,7 @@ impl Url {
         url.is_sound().then_some(url)
     }
 
+    /// Host and port are such: no user part before them, nothing that others might read as the end of the host.
     fn is_sound(&self) -> bool {
         let (host, port) = self.host_and_port();
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

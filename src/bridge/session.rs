@@ -179,7 +179,11 @@ impl Session {
     /// Well above what the edge may take for the name, several addresses, TLS and HTTP.
     fn longest_attempt(&self) -> Duration {
         const MARGIN: Duration = Duration::from_secs(10);
-        (self.settings.connect_timeout + self.settings.handshake_timeout) * 8 + MARGIN
+        let once = self
+            .settings
+            .connect_timeout
+            .saturating_add(self.settings.handshake_timeout);
+        once.saturating_mul(8).saturating_add(MARGIN)
     }
 
     fn opened(&mut self, now: Now) {
@@ -227,10 +231,10 @@ impl Session {
             .unwrap_or_default();
         let patience = failure.consequence().patience;
         // Added, not the larger of both: rooms that were told the same time still come one by one.
-        let wait = asked
-            + self
-                .back_off
-                .wait(&self.settings, &mut self.chance, patience, lasted);
+        let jitter = self
+            .back_off
+            .wait(&self.settings, &mut self.chance, patience, lasted);
+        let wait = asked.saturating_add(jitter);
         tracing::debug!(attempt = self.attempt, "{failure}; next try in {wait:?}");
         self.outputs.push_back(Output::Failed(failure));
         self.enter(State::Waiting {

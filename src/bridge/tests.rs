@@ -180,6 +180,11 @@ fn frames_of_every_wrong_shape_are_dropped_and_counted_and_the_bridge_stays() {
     ] {
         assert_eq!(world.frame(BRIDGE, &text), [""; 0], "{text}");
     }
+    assert_eq!(
+        world.bridge.dropped_frames(),
+        wrong.len() as u64,
+        "AASB messages are not counted"
+    );
     assert_eq!(world.bridge.connection().current().status, Status::Connected);
     assert_eq!(world.frame(BRIDGE, END).last().unwrap(), "directive 1 end");
 }

@@ -272,6 +272,22 @@ fn a_network_change_ends_the_waiting() {
 }
 
 #[test]
+fn another_network_forgives_what_went_wrong_in_the_last() {
+    for seed in 0..20 {
+        let mut world = World::started_with(settings(), seed);
+        for _ in 0..10 {
+            world.fail(refused());
+            world.wait_for_next_try();
+        }
+        world.fail(refused());
+        world.pass(Duration::from_secs(1));
+        world.input(Input::NetworkChanged);
+        world.fail(refused());
+        assert!(world.wait_for_next_try() <= Duration::from_secs(1), "seed {seed}");
+    }
+}
+
+#[test]
 fn a_storm_of_network_changes_is_no_storm_of_tries() {
     let mut world = World::started();
     let mut tries = 0;
