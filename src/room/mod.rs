@@ -1,4 +1,5 @@
-//! The meeting room: what it does next.
+//! The meeting room: what it does next. Directives and call events go into [`Room`]; commands to dialers, answers
+//! and reports come out.
 
 use std::collections::BTreeMap;
 #[cfg(test)]
@@ -7,7 +8,20 @@ use std::time::Duration;
 
 use crate::call::Protocol;
 
+mod answered;
 pub mod dial_plan;
+mod directives;
+mod journal;
+mod reports;
+#[expect(clippy::module_inception, reason = "the room is the machine of this module")]
+mod room;
+mod state;
+mod supervision;
+#[cfg(test)]
+mod tests;
+
+pub use reports::{CallStatus, CurrentCall, LastCall};
+pub use room::{Input, Output, Room};
 
 /// The sections `[room]`, `[calls]`, `[providers]` and `[power]`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

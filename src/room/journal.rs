@@ -1,0 +1,129 @@
+//! The room's lines in the journal: one for each change that a person would look for.
+
+use tracing::{debug, error, info, warn};
+
+use crate::alexa::messages::outcome::Refusal;
+use crate::call::Agreed;
+use crate::time::Now;
+
+use super::reports::LastCall;
+use super::state::{Call, Talk};
+
+pub fn placed(call: &Call) {
+    info!(
+        event = "call-placed",
+        call_id = %call.id,
+        meeting_provider = call.planned.provider,
+        protocol = call.planned.target.protocol.name(),
+        remote = call.planned.target.shown,
+        dialer = call.planned.dialer,
+        allowed_by = call.planned.allowed_by,
+        "calling {}",
+        call.planned.target.shown
+    );
+}
+
+pub fn refused(refusal: &Refusal) {
+    info!(
+        event = "directive-refused",
+        error_type = refusal.kind.name(),
+        "not done: {}",
+        refusal.message
+    );
+}
+
+pub fn answered(now: Now, call: &Call, agreed: &Agreed) {
+    info!(
+        event = "call-answered",
+        call_id = %call.id,
+        meeting_provider = call.planned.provider,
+        remote = call.planned.target.shown,
+        transport = agreed.transport.in_lower_case(),
+        codec = agreed.codec,
+        srtp = agreed.srtp,
+        after_seconds = (now.moment - call.placed.moment).as_secs_f64(),
+        "in a meeting with {}",
+        call.planned.target.shown
+    );
+}
+
+pub fn far_audio(now: Now, call: &Call, talk: &Talk) {
+    debug!(
+        event = "far-audio",
+        call_id = %call.id,
+        after_seconds = (now.moment - talk.since.moment).as_secs_f64(),
+        "the far end is heard"
+    );
+}
+
+pub fn digits_sent(call: &Call) {
+    info!(
+        event = "digits-sent",
+        call_id = %call.id,
+        meeting_provider = call.planned.provider,
+        "PIN entered"
+    );
+}
+
+pub fn digits_failed(call: &Call, why: &str) {
+    let why = call.planned.mask.hide(why);
+    warn!(
+        event = "digits-failed",
+        call_id = %call.id,
+        meeting_provider = call.planned.provider,
+        "the digits after the answer could not be sent: {why}"
+    );
+}
+
+pub fn no_far_audio(call: &Call) {
+    warn!(
+        event = "no-far-audio",
+        call_id = %call.id,
+        meeting_provider = call.planned.provider,
+        remote = call.planned.target.shown,
+        "no audio has come from the far end for 10 s"
+    );
+}
+
+pub fn device_lost(call: &Call, why: &str) {
+    let why = call.planned.mask.hide(why);
+    warn!(event = "audio-device-lost", call_id = %call.id, "the meeting goes on without an audio device: {why}");
+}
+
+pub fn overdue(call: &Call) {
+    error!(call_id = %call.id, dialer = call.planned.dialer, "the dialer kept ringing beyond calls.ring_timeout");
+}
+
+pub fn never_ended(call: &Call) {
+    error!(call_id = %call.id, dialer = call.planned.dialer, "the dialer did not say that the call is over");
+}
+
+/// The one line that sums a call up: `call-failed`, or `call-ended` after an orderly end.
+pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall) {
+    let figures = talk.and_then(|talk| talk.watch.figures());
+    let duration = last.duration.as_secs_f64();
+    macro_rules! sum_up {
+        ($level:ident, $event:literal, $sentence:literal) => {
+            $level!(
+                event = $event,
+                call_id = %call.id,
+                meeting_provider = call.planned.provider,
+                remote = call.planned.target.shown,
+                end_reason,
+                sip_status = last.sip_status,
+                call_failed_code = last.code.map(|code| code.name()),
+                duration_seconds = duration,
+                received_packets = figures.map(|figures| figures.received),
+                sent_packets = figures.map(|figures| figures.sent),
+                loss_percent = figures.map(|figures| figures.loss_percent),
+                jitter_ms = figures.map(|figures| figures.jitter_ms),
+                $sentence,
+                last.message
+            )
+        };
+    }
+    match last.code {
+        Some(_) => sum_up!(warn, "call-failed", "the call failed: {}"),
+        None => sum_up!(info, "call-ended", "the call is over: {}"),
+    }
+}

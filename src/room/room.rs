@@ -1,0 +1,372 @@
+//! The room as a machine: one call at most, every directive answered once, every change told once.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::alexa::messages::directive::{AskId, Directive, JoinMeeting};
+use crate::alexa::messages::outcome::{Outcome, Refusal};
+use crate::alexa::messages::report::{CallStateName, Report};
+use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
+use crate::chance::Chance;
+use crate::media;
+use crate::time::{Deadline, Moment, Now};
+
+use super::reports::LastCall;
+use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then};
+use super::supervision::Supervision;
+use super::{Settings, answered, dial_plan, journal};
+
+/// How long a dialer may take to say that a call we hung up is over: it says so at once, and the daemon leaves
+/// within 2 s of SIGTERM.
+const ENDING_TAKES_AT_MOST: Duration = Duration::from_secs(1);
+/// Beyond `calls.ring_timeout`, which the dialer keeps: locating and connecting may come before the ringing
+/// (RFC 3261 timer B is 32 s).
+const BEFORE_RINGING: Duration = Duration::from_secs(40);
+
+/// What the room is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Somebody wants something.
+    Directive {
+        /// Under which the outcome goes back.
+        ask: AskId,
+        /// What.
+        directive: Directive,
+    },
+    /// A dialer speaks.
+    Call(CallEvent),
+    /// The audio side of a call speaks.
+    Media {
+        /// Which call.
+        call: CallId,
+        /// What it says.
+        event: media::Event,
+    },
+    /// The foreground activity shall stop, and it is the call.
+    StopForeground,
+    /// The daemon stops: the call is ended, and none is placed any more.
+    Leave,
+    /// A deadline may have come.
+    Deadline,
+}
+
+/// What the room wants done, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// To a dialer.
+    Command {
+        /// As `calls.dialers` names it.
+        dialer: String,
+        /// What it shall do.
+        command: CallCommand,
+    },
+    /// To whoever asked; exactly one for each ask.
+    Answer {
+        /// Which ask.
+        ask: AskId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// To everyone.
+    Report(Report),
+}
+
+/// The meeting room.
+#[derive(Debug)]
+pub struct Room {
+    pub(super) settings: Settings,
+    pub(super) chance: Chance,
+    pub(super) state: State,
+    pub(super) outputs: VecDeque<Output>,
+    /// When the calls of the last minute were placed.
+    pub(super) placed_lately: VecDeque<Moment>,
+    pub(super) last_call: Option<LastCall>,
+}
+
+impl Room {
+    /// An idle room.
+    pub fn new(settings: Settings, chance: Chance) -> Self {
+        Self {
+            settings,
+            chance,
+            state: State::Idle,
+            outputs: VecDeque::new(),
+            placed_lately: VecDeque::new(),
+            last_call: None,
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
+            Input::Call(event) => self.take_call_event(now, event),
+            Input::Media { call, event } => self.take_media_event(now, call, event),
+            Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
+            Input::Leave => self.end(now, EndedHere::PoweredOff, None, Then::Close),
+            Input::Deadline => {}
+        }
+        self.keep_deadlines(now);
+    }
+
+    /// The next output. Drain it until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When it wants [`Input::Deadline`] next.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        self.state.next_deadline()
+    }
+
+    /// Whether there is a call, be it only being placed or ended.
+    pub fn is_in_call(&self) -> bool {
+        self.state.call().is_some()
+    }
+
+    /// What would be dialled for this join and why it may, in one line; or why it may not.
+    pub fn explain(&self, join: &JoinMeeting) -> Result<String, Refusal> {
+        dial_plan::plan(join, &self.settings).map(|planned| planned.to_string())
+    }
+
+    /// Dials.
+    pub(super) fn place(&mut self, now: Now, next: Next) {
+        let Next { planned, asks, by } = next;
+        self.placed_lately.push_back(now.moment);
+        let call = Call {
+            id: CallId(self.chance.uuid()),
+            planned,
+            placed: now,
+        };
+        journal::placed(&call);
+        self.command(
+            &call,
+            CallCommand::Dial {
+                call: call.id,
+                target: call.planned.target.clone(),
+                ring_timeout: self.settings.ring_timeout,
+            },
+        );
+        self.report_state(&call, CallStateName::Dialing);
+        self.enter(State::Placing(Placing {
+            call,
+            progress: Progress::Silent,
+            answer: Answer::Owed { asks, by },
+            overdue: Deadline::after(
+                now,
+                self.settings.ring_timeout + BEFORE_RINGING,
+                "a dialer that never gives up",
+            ),
+        }));
+    }
+
+    /// Ends whatever there is; `ask` is answered when it is over.
+    pub(super) fn end(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+        match &mut self.state {
+            State::Idle | State::Closed => {
+                if let Some(ask) = ask {
+                    self.answer(ask, Outcome::Done);
+                }
+                if matches!(then, Then::Close) {
+                    self.enter(State::Closed);
+                }
+            }
+            State::Placing(_) | State::InMeeting(_) => self.hang_up(now, why, ask, then),
+            State::Ending(ending) => {
+                ending.asks.extend(ask);
+                let then = if matches!(ending.then, Then::Close) {
+                    Then::Close
+                } else {
+                    then
+                };
+                if let Then::Place(next) = std::mem::replace(&mut ending.then, then) {
+                    let refusal = answered::refusal(&EndReason::EndedHere(why), &next.planned.mask);
+                    self.answer_all(next.asks, &Outcome::Refused(refusal));
+                }
+            }
+        }
+    }
+
+    /// Hangs the call up; the joins that wait for it are refused at once.
+    pub(super) fn hang_up(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+        let Some(call) = self.state.call().cloned() else {
+            return;
+        };
+        let refusal = answered::refusal(&EndReason::EndedHere(why), &call.planned.mask);
+        let waiting = self.take_waiting();
+        self.answer_all(waiting, &Outcome::Refused(refusal));
+        self.command(&call, CallCommand::HangUp { call: call.id, why });
+        self.enter(State::Ending(Ending {
+            talk: self.state.talk().cloned(),
+            told: self.state.told(),
+            call,
+            why,
+            asks: ask.into_iter().collect(),
+            then,
+            by: Deadline::after(
+                now,
+                ENDING_TAKES_AT_MOST,
+                "a dialer that does not say that a call is over",
+            ),
+        }));
+    }
+
+    fn take_call_event(&mut self, now: Now, event: CallEvent) {
+        let (CallEvent::Proceeding { call }
+        | CallEvent::Ringing { call }
+        | CallEvent::Answered { call, .. }
+        | CallEvent::DigitsSent { call }
+        | CallEvent::DigitsFailed { call, .. }
+        | CallEvent::Ended { call, .. }) = &event;
+        if self.state.call().is_none_or(|current| current.id != *call) {
+            debug!(call_id = %call, "a call that is over spoke again");
+            return;
+        }
+        match event {
+            CallEvent::Proceeding { .. } => {
+                if let State::Placing(placing) = &mut self.state
+                    && placing.progress == Progress::Silent
+                {
+                    placing.progress = Progress::Proceeding;
+                }
+            }
+            CallEvent::Ringing { .. } => self.note_ringing(),
+            CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
+            CallEvent::DigitsSent { .. } => {
+                if let Some(call) = self.state.call() {
+                    journal::digits_sent(call);
+                }
+            }
+            CallEvent::DigitsFailed { why, .. } => {
+                if let Some(call) = self.state.call() {
+                    journal::digits_failed(call, &why);
+                }
+            }
+            CallEvent::Ended { reason, .. } => self.finish(now, reason),
+        }
+    }
+
+    fn note_ringing(&mut self) {
+        let State::Placing(placing) = &mut self.state else {
+            return;
+        };
+        if placing.progress == Progress::Ringing {
+            return;
+        }
+        placing.progress = Progress::Ringing;
+        let call = placing.call.clone();
+        self.report_state(&call, CallStateName::OutboundRinging);
+    }
+
+    fn note_answer(&mut self, now: Now, agreed: Agreed) {
+        let State::Placing(Placing { call, .. }) = &self.state else {
+            return;
+        };
+        let call = call.clone();
+        journal::answered(now, &call, &agreed);
+        let waiting = self.take_waiting();
+        self.answer_all(waiting, &Outcome::Done);
+        self.report_state(&call, CallStateName::Active);
+        if let Some(script) = call.planned.digits.clone() {
+            self.command(
+                &call,
+                CallCommand::SendDigits {
+                    call: call.id,
+                    script,
+                },
+            );
+        }
+        let watch = Supervision::new(now, &self.settings);
+        self.enter(State::InMeeting(InMeeting {
+            call,
+            talk: Talk {
+                since: now,
+                agreed,
+                watch,
+            },
+        }));
+    }
+
+    fn take_media_event(&mut self, now: Now, call: CallId, event: media::Event) {
+        let State::InMeeting(meeting) = &mut self.state else {
+            return;
+        };
+        if meeting.call.id != call {
+            return;
+        }
+        match event {
+            media::Event::Figures(figures) => meeting.talk.watch.take_figures(now, figures),
+            media::Event::FarAudio => journal::far_audio(now, &meeting.call, &meeting.talk),
+            media::Event::DeviceLost { why } => journal::device_lost(&meeting.call, &why),
+            // The dialer's.
+            media::Event::Reserved { .. } | media::Event::ReserveFailed { .. } | media::Event::DigitsSent => {
+            }
+        }
+    }
+
+    /// The dialer says that the call is over, or is no longer waited for.
+    pub(super) fn finish(&mut self, now: Now, reason: EndReason) {
+        let Some(call) = self.state.call().cloned() else {
+            return;
+        };
+        let talk = self.state.talk().cloned();
+        let waiting = self.take_waiting();
+        if !waiting.is_empty() {
+            let refusal = answered::refusal(&reason, &call.planned.mask);
+            self.answer_all(waiting, &Outcome::Refused(refusal));
+        }
+        let (reason, then) = match &mut self.state {
+            // What we did counts, whatever crossed it on the way.
+            State::Ending(ending) => {
+                let asks = std::mem::take(&mut ending.asks);
+                let then = std::mem::replace(&mut ending.then, Then::Idle);
+                let why = ending.why;
+                self.answer_all(asks, &Outcome::Done);
+                (EndReason::EndedHere(why), then)
+            }
+            State::Idle | State::Closed | State::Placing(_) | State::InMeeting(_) => (reason, Then::Idle),
+        };
+        self.report_end(now, &call, talk.as_ref(), &reason);
+        match then {
+            Then::Idle => self.enter(State::Idle),
+            Then::Place(next) => self.place(now, *next),
+            Then::Close => self.enter(State::Closed),
+        }
+    }
+
+    /// The joins that wait for the call that is being placed; they have their answer from here on.
+    pub(super) fn take_waiting(&mut self) -> Vec<AskId> {
+        let State::Placing(placing) = &mut self.state else {
+            return Vec::new();
+        };
+        match std::mem::replace(&mut placing.answer, Answer::Given) {
+            Answer::Owed { asks, .. } => asks,
+            Answer::Given => Vec::new(),
+        }
+    }
+
+    fn command(&mut self, call: &Call, command: CallCommand) {
+        let dialer = call.planned.dialer.clone();
+        self.outputs.push_back(Output::Command { dialer, command });
+    }
+
+    pub(super) fn answer(&mut self, ask: AskId, outcome: Outcome) {
+        if let Outcome::Refused(refusal) = &outcome {
+            journal::refused(refusal);
+        }
+        self.outputs.push_back(Output::Answer { ask, outcome });
+    }
+
+    pub(super) fn answer_all(&mut self, asks: Vec<AskId>, outcome: &Outcome) {
+        for ask in asks {
+            self.answer(ask, outcome.clone());
+        }
+    }
+
+    fn enter(&mut self, next: State) {
+        debug!("room: {} -> {}", self.state.name(), next.name());
+        self.state = next;
+    }
+}

@@ -1,0 +1,241 @@
+//! What is watched: how long a join waits for its answer, how long a meeting lasts, and whether the far end is
+//! still heard.
+
+use std::time::Duration;
+
+use crate::alexa::messages::outcome::Outcome;
+use crate::call::{EndReason, EndedHere};
+use crate::media::Figures;
+use crate::time::{Deadline, Moment, Now};
+
+use super::room::Room;
+use super::state::{Answer, Progress, State, Then};
+use super::{Settings, journal};
+
+/// Without RTP for this long the journal warns (contract, "Audio").
+const SILENCE_WORTH_A_WARNING: Duration = Duration::from_secs(10);
+
+impl Room {
+    /// Does what is due. The input that came with the deadline counts first: an answer in the last moment is one.
+    pub(super) fn keep_deadlines(&mut self, now: Now) {
+        match &mut self.state {
+            State::Idle | State::Closed => {}
+            State::Placing(placing) => {
+                let is_owed = matches!(&placing.answer, Answer::Owed { by, .. } if by.is_due(now));
+                if is_owed && placing.progress == Progress::Silent {
+                    self.hang_up(now, EndedHere::NoResponse, None, Then::Idle);
+                } else if placing.overdue.is_due(now) {
+                    journal::overdue(&placing.call);
+                    self.hang_up(now, EndedHere::RangTooLong, None, Then::Idle);
+                } else if is_owed {
+                    let waiting = self.take_waiting();
+                    self.answer_all(waiting, &Outcome::Done);
+                }
+            }
+            State::InMeeting(meeting) => match meeting.talk.watch.check(now) {
+                None => {}
+                Some(Finding::NoFarAudio) => journal::no_far_audio(&meeting.call),
+                Some(Finding::NoAudio) => self.hang_up(now, EndedHere::NoAudio, None, Then::Idle),
+                Some(Finding::LastedTooLong) => self.hang_up(now, EndedHere::LastedTooLong, None, Then::Idle),
+            },
+            State::Ending(ending) => {
+                if ending.by.is_due(now) {
+                    journal::never_ended(&ending.call);
+                    let why = EndReason::EndedHere(ending.why);
+                    self.finish(now, why);
+                }
+            }
+        }
+    }
+}
+
+/// The watch over one answered call.
+#[derive(Clone, Debug)]
+pub struct Supervision {
+    longest: Option<Deadline>,
+    rtp_timeout: Option<Duration>,
+    figures: Option<Figures>,
+    far_end: FarEnd,
+}
+
+/// Whether packets come. Unknown → Heard ⇄ Silent.
+///
+/// `Unknown` until the audio side has spoken: a dialer may keep its audio to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FarEnd {
+    Unknown,
+    /// The last packet came at this moment.
+    Heard {
+        last: Moment,
+    },
+    /// The same, and it was remarked that none came since.
+    Silent {
+        last: Moment,
+    },
+}
+
+/// What the watch found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// `calls.max_duration` is over.
+    LastedTooLong,
+    /// No packet for `media.rtp_timeout`.
+    NoAudio,
+    /// No packet for 10 s; found once in each silence.
+    NoFarAudio,
+}
+
+impl Supervision {
+    /// The watch over a call that was answered now.
+    pub fn new(now: Now, settings: &Settings) -> Self {
+        Self {
+            longest: settings
+                .max_duration
+                .map(|longest| Deadline::after(now, longest, "the longest call")),
+            rtp_timeout: settings.rtp_timeout,
+            figures: None,
+            far_end: FarEnd::Unknown,
+        }
+    }
+
+    /// Takes what the audio side counted.
+    pub fn take_figures(&mut self, now: Now, figures: Figures) {
+        let since_boot = now.moment.elapsed_since_boot();
+        let last = Moment::since_boot(since_boot.saturating_sub(figures.silent_for));
+        self.far_end = match self.far_end {
+            FarEnd::Silent { .. } if figures.silent_for >= SILENCE_WORTH_A_WARNING => FarEnd::Silent { last },
+            FarEnd::Unknown | FarEnd::Heard { .. } | FarEnd::Silent { .. } => FarEnd::Heard { last },
+        };
+        self.figures = Some(figures);
+    }
+
+    /// The latest figures.
+    pub fn figures(&self) -> Option<Figures> {
+        self.figures
+    }
+
+    /// What is due, the weightiest first; `None` when nothing is.
+    pub fn check(&mut self, now: Now) -> Option<Finding> {
+        if self.longest.is_some_and(|longest| longest.is_due(now)) {
+            return Some(Finding::LastedTooLong);
+        }
+        if self
+            .silence_ends_call()
+            .is_some_and(|deadline| deadline.is_due(now))
+        {
+            return Some(Finding::NoAudio);
+        }
+        let FarEnd::Heard { last } = self.far_end else {
+            return None;
+        };
+        self.silence_is_remarked()
+            .filter(|deadline| deadline.is_due(now))?;
+        self.far_end = FarEnd::Silent { last };
+        Some(Finding::NoFarAudio)
+    }
+
+    /// When [`Supervision::check`] will find something.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        Deadline::earliest([self.longest, self.silence_ends_call(), self.silence_is_remarked()])
+    }
+
+    fn silence_ends_call(&self) -> Option<Deadline> {
+        let last = match self.far_end {
+            FarEnd::Unknown => return None,
+            FarEnd::Heard { last } | FarEnd::Silent { last } => last,
+        };
+        let at = last + self.rtp_timeout?;
+        let why = "no audio from the far end";
+        Some(Deadline { at, why })
+    }
+
+    fn silence_is_remarked(&self) -> Option<Deadline> {
+        match self.far_end {
+            FarEnd::Unknown | FarEnd::Silent { .. } => None,
+            FarEnd::Heard { last } => Some(Deadline {
+                at: last + SILENCE_WORTH_A_WARNING,
+                why: "a silent far end is remarked",
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::settings_for_tests;
+
+    #[test]
+    fn silence_is_remarked_at_ten_seconds_and_ends_the_call_at_thirty() {
+        let mut watch = Supervision::new(at(0), &settings_for_tests());
+        watch.take_figures(at(1_000), silent_for(0));
+        assert_eq!(
+            watch.next_deadline().map(|deadline| deadline.at),
+            Some(at(11_000).moment)
+        );
+        assert_eq!(watch.check(at(10_999)), None);
+        assert_eq!(watch.check(at(11_000)), Some(Finding::NoFarAudio));
+        assert_eq!(watch.check(at(11_000)), None);
+        watch.take_figures(at(12_000), silent_for(11_000));
+        assert_eq!(watch.check(at(30_999)), None);
+        assert_eq!(
+            watch.next_deadline().map(|deadline| deadline.at),
+            Some(at(31_000).moment)
+        );
+        assert_eq!(watch.check(at(31_000)), Some(Finding::NoAudio));
+    }
+
+    #[test]
+    fn each_silence_is_remarked_once() {
+        let mut watch = Supervision::new(at(0), &settings_for_tests());
+        for second in 1..=60 {
+            let silent = if second % 20 == 19 {
+                0
+            } else {
+                (second % 20) * 1_000
+            };
+            watch.take_figures(at(second * 1_000), silent_for(silent));
+            let expected = (second % 20 == 10).then_some(Finding::NoFarAudio);
+            assert_eq!(watch.check(at(second * 1_000)), expected, "second {second}");
+        }
+    }
+
+    #[test]
+    fn without_a_timeout_silence_never_ends_the_call() {
+        let mut settings = settings_for_tests();
+        settings.rtp_timeout = None;
+        let mut watch = Supervision::new(at(0), &settings);
+        watch.take_figures(at(0), silent_for(0));
+        assert_eq!(watch.check(at(3_600_000)), Some(Finding::NoFarAudio));
+        assert_eq!(watch.check(at(3_600_000)), None);
+    }
+
+    #[test]
+    fn the_longest_call_ends_to_the_millisecond() {
+        let settings = settings_for_tests();
+        let longest = settings.max_duration.unwrap().as_millis() as u64;
+        let mut watch = Supervision::new(at(5), &settings);
+        assert_eq!(watch.check(at(longest + 4)), None);
+        assert_eq!(watch.check(at(longest + 5)), Some(Finding::LastedTooLong));
+    }
+
+    #[test]
+    fn a_call_whose_audio_never_speaks_is_not_called_silent() {
+        let mut watch = Supervision::new(at(0), &settings_for_tests());
+        assert_eq!(watch.check(at(60_000)), None);
+    }
+
+    fn at(millis: u64) -> Now {
+        Now {
+            moment: Moment::since_boot(Duration::from_secs(1_000) + Duration::from_millis(millis)),
+            wall: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn silent_for(millis: u64) -> Figures {
+        Figures {
+            silent_for: Duration::from_millis(millis),
+            ..Figures::default()
+        }
+    }
+}
