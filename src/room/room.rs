@@ -353,9 +353,6 @@ impl Room {
     }
 
     pub(super) fn answer(&mut self, ask: AskId, outcome: Outcome) {
-        if let Outcome::Refused(refusal) = &outcome {
-            journal::refused(refusal);
-        }
         self.outputs.push_back(Output::Answer { ask, outcome });
     }
 

@@ -120,7 +120,12 @@ fn the_journal_has_one_line_for_each_change() {
         world.ended(call, EndReason::HungUp);
         world.join("78");
         let call = world.call();
+        world.join("79");
         world.ended(call, refused(486));
+        world.directive(Directive::JoinMeeting(JoinMeeting {
+            protocol: "carrier pigeon".to_owned(),
+            ..meeting("77")
+        }));
     });
     let events: Vec<&str> = journal
         .lines()
@@ -136,6 +141,7 @@ fn the_journal_has_one_line_for_each_change() {
         "call-placed",
         "directive-refused",
         "call-failed",
+        "directive-refused",
     ];
     assert_eq!(events, expected, "{journal}");
     let line = |event: &str| journal.lines().find(|line| line.contains(event)).unwrap();
