@@ -15,6 +15,7 @@ mod digits;
 mod host;
 mod mask;
 mod meeting;
+mod place;
 mod providers;
 mod telephone;
 mod template;

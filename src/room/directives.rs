@@ -10,7 +10,7 @@ use crate::time::{Deadline, Now};
 use super::dial_plan::{self, Mask, Planned};
 use super::room::Room;
 use super::state::{Answer, InMeeting, Next, State, Then};
-use super::{WhenBusy, answered};
+use super::{WhenBusy, answered, journal};
 
 /// The span of `calls.per_minute`.
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -28,10 +28,10 @@ impl Room {
     fn join(&mut self, now: Now, ask: AskId, join: &JoinMeeting) {
         let planned = match dial_plan::plan(join, &self.settings) {
             Ok(planned) => planned,
-            Err(refusal) => return self.answer(ask, Outcome::Refused(refusal)),
+            Err(refusal) => return self.refuse(ask, refusal),
         };
         match self.standing(&planned) {
-            Standing::Closed => self.answer(ask, Outcome::Refused(leaving())),
+            Standing::Closed => self.refuse(ask, leaving()),
             Standing::Free => {
                 if self.has_room_for_another(now, ask) {
                     let next = self.next(now, ask, planned);
@@ -46,7 +46,7 @@ impl Room {
                 }
             }
             Standing::Elsewhere => match self.settings.when_busy {
-                WhenBusy::Reject => self.answer(ask, Outcome::Refused(busy())),
+                WhenBusy::Reject => self.refuse(ask, busy()),
                 WhenBusy::Replace => {
                     if self.has_room_for_another(now, ask) {
                         let next = self.next(now, ask, planned);
@@ -55,6 +55,12 @@ impl Room {
                 }
             },
         }
+    }
+
+    /// Refuses a join that has no call: where there is one, the line about its end says it all.
+    fn refuse(&mut self, ask: AskId, refusal: Refusal) {
+        journal::refused(&refusal);
+        self.answer(ask, Outcome::Refused(refusal));
     }
 
     fn standing(&self, planned: &Planned) -> Standing {
@@ -94,7 +100,7 @@ impl Room {
         };
         match waiting {
             Some(asks) if asks.len() < MOST_WAITING => asks.push(ask),
-            Some(_) => self.answer(ask, Outcome::Refused(too_many("joins wait for this meeting"))),
+            Some(_) => self.refuse(ask, too_many("joins wait for this meeting")),
             None => self.answer(ask, Outcome::Done),
         }
     }
@@ -128,7 +134,7 @@ impl Room {
         }
         if is_full {
             let refusal = too_many("calls were placed in the last minute (calls.per_minute)");
-            self.answer(ask, Outcome::Refused(refusal));
+            self.refuse(ask, refusal);
         }
         !is_full
     }

@@ -15,7 +15,7 @@ use crate::time::{Deadline, Moment, Now};
 
 use super::reports::LastCall;
 use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then};
-use super::supervision::{Finding, Supervision};
+use super::supervision::Supervision;
 use super::{Settings, answered, dial_plan, journal};
 
 /// How long a dialer may take to say that a call we hung up is over: it says so at once, and the daemon leaves
@@ -190,7 +190,7 @@ impl Room {
     }
 
     /// Hangs the call up; the joins that wait for it are refused at once.
-    fn hang_up(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+    pub(super) fn hang_up(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
         let Some(call) = self.state.call().cloned() else {
             return;
         };
@@ -309,7 +309,7 @@ impl Room {
     }
 
     /// The dialer says that the call is over, or is no longer waited for.
-    fn finish(&mut self, now: Now, reason: EndReason) {
+    pub(super) fn finish(&mut self, now: Now, reason: EndReason) {
         let Some(call) = self.state.call().cloned() else {
             return;
         };
@@ -338,40 +338,8 @@ impl Room {
         }
     }
 
-    /// Does what is due. The input that came with the deadline counts first: an answer in the last moment is one.
-    fn keep_deadlines(&mut self, now: Now) {
-        match &mut self.state {
-            State::Idle | State::Closed => {}
-            State::Placing(placing) => {
-                let is_owed = matches!(&placing.answer, Answer::Owed { by, .. } if by.is_due(now));
-                if is_owed && placing.progress == Progress::Silent {
-                    self.hang_up(now, EndedHere::NoResponse, None, Then::Idle);
-                } else if placing.overdue.is_due(now) {
-                    journal::overdue(&placing.call);
-                    self.hang_up(now, EndedHere::RangTooLong, None, Then::Idle);
-                } else if is_owed {
-                    let waiting = self.take_waiting();
-                    self.answer_all(waiting, &Outcome::Done);
-                }
-            }
-            State::InMeeting(meeting) => match meeting.talk.watch.check(now) {
-                None => {}
-                Some(Finding::NoFarAudio) => journal::no_far_audio(&meeting.call),
-                Some(Finding::NoAudio) => self.hang_up(now, EndedHere::NoAudio, None, Then::Idle),
-                Some(Finding::LastedTooLong) => self.hang_up(now, EndedHere::LastedTooLong, None, Then::Idle),
-            },
-            State::Ending(ending) => {
-                if ending.by.is_due(now) {
-                    journal::never_ended(&ending.call);
-                    let why = EndReason::EndedHere(ending.why);
-                    self.finish(now, why);
-                }
-            }
-        }
-    }
-
     /// The joins that wait for the call that is being placed; they have their answer from here on.
-    fn take_waiting(&mut self) -> Vec<AskId> {
+    pub(super) fn take_waiting(&mut self) -> Vec<AskId> {
         let State::Placing(placing) = &mut self.state else {
             return Vec::new();
         };
@@ -387,9 +355,6 @@ impl Room {
     }
 
     pub(super) fn answer(&mut self, ask: AskId, outcome: Outcome) {
-        if let Outcome::Refused(refusal) = &outcome {
-            journal::refused(refusal);
-        }
         self.outputs.push_back(Output::Answer { ask, outcome });
     }
 

@@ -1,14 +1,53 @@
-//! What is watched while a meeting runs: how long it lasts, and whether the far end is still heard.
+//! What is watched: how long a join waits for its answer, how long a meeting lasts, and whether the far end is
+//! still heard.
 
 use std::time::Duration;
 
+use crate::alexa::messages::outcome::Outcome;
+use crate::call::{EndReason, EndedHere};
 use crate::media::Figures;
 use crate::time::{Deadline, Moment, Now};
 
-use super::Settings;
+use super::room::Room;
+use super::state::{Answer, Progress, State, Then};
+use super::{Settings, journal};
 
 /// Without RTP for this long the journal warns (contract, "Audio").
 const SILENCE_WORTH_A_WARNING: Duration = Duration::from_secs(10);
+
+impl Room {
+    /// Does what is due. The input that came with the deadline counts first: an answer in the last moment is one.
+    pub(super) fn keep_deadlines(&mut self, now: Now) {
+        match &mut self.state {
+            State::Idle | State::Closed => {}
+            State::Placing(placing) => {
+                let is_owed = matches!(&placing.answer, Answer::Owed { by, .. } if by.is_due(now));
+                if is_owed && placing.progress == Progress::Silent {
+                    self.hang_up(now, EndedHere::NoResponse, None, Then::Idle);
+                } else if placing.overdue.is_due(now) {
+                    journal::overdue(&placing.call);
+                    self.hang_up(now, EndedHere::RangTooLong, None, Then::Idle);
+                } else if is_owed {
+                    let waiting = self.take_waiting();
+                    self.answer_all(waiting, &Outcome::Done);
+                }
+            }
+            State::InMeeting(meeting) => match meeting.talk.watch.check(now) {
+                None => {}
+                Some(Finding::NoFarAudio) => journal::no_far_audio(&meeting.call),
+                Some(Finding::NoAudio) => self.hang_up(now, EndedHere::NoAudio, None, Then::Idle),
+                Some(Finding::LastedTooLong) => self.hang_up(now, EndedHere::LastedTooLong, None, Then::Idle),
+            },
+            State::Ending(ending) => {
+                if ending.by.is_due(now) {
+                    journal::never_ended(&ending.call);
+                    let why = EndReason::EndedHere(ending.why);
+                    self.finish(now, why);
+                }
+            }
+        }
+    }
+}
 
 /// The watch over one answered call.
 #[derive(Clone, Debug)]

@@ -84,6 +84,7 @@ fn read_value(name: Name, value: &str) -> Result<Vec<DigitStep>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::dial_plan::tests::in_words;
 
     #[test]
     fn a_template_with_id_and_pin_waits_between_them_unless_it_pauses_itself() {
@@ -105,26 +106,4 @@ mod tests {
         assert_eq!(spoken("{pin}*"), "2s 34* 3s 12#");
         assert_eq!(spoken("1{pin}#{id}#"), "2s 134#12#");
     }
-
-    /// As the data files spell a script.
-    pub fn in_words(script: &DigitScript) -> String {
-        let mut words = String::new();
-        for step in &script.0 {
-            match step {
-                DigitStep::Pause(pause) => {
-                    let space = if words.is_empty() || words.ends_with(' ') {
-                        ""
-                    } else {
-                        " "
-                    };
-                    words += &format!("{space}{}s ", pause.as_secs_f64());
-                }
-                DigitStep::Digit(digit) => words.push(*digit),
-            }
-        }
-        words.trim_end().to_owned()
-    }
 }
-
-#[cfg(test)]
-pub use tests::in_words;

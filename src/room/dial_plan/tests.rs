@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::digits::in_words;
 use super::*;
+use crate::call::DigitStep;
 use crate::room::settings_for_tests;
 
 const DIALLED: &str = include_str!("../../../tests/data/dial_plan/dialled.tsv");
@@ -202,6 +202,25 @@ fn rows_of(table: &'static str) -> impl Iterator<Item = Row> {
                 expected,
             }
         })
+}
+
+/// As the data files spell a script.
+pub(super) fn in_words(script: &DigitScript) -> String {
+    let mut words = String::new();
+    for step in &script.0 {
+        match step {
+            DigitStep::Pause(pause) => {
+                let space = if words.is_empty() || words.ends_with(' ') {
+                    ""
+                } else {
+                    " "
+                };
+                words += &format!("{space}{}s ", pause.as_secs_f64());
+            }
+            DigitStep::Digit(digit) => words.push(*digit),
+        }
+    }
+    words.trim_end().to_owned()
 }
 
 fn unescaped(text: &str) -> String {

@@ -154,6 +154,8 @@ fn the_daemons_stop_ends_the_call_and_places_none_any_more() {
     assert_eq!(world.said(), left);
     let during = world.join("78");
     assert_eq!(world.said(), [Refused(during, ErrorType::NotInOperation)]);
+    // Whoever stops it again does not call the daemon's stop off.
+    world.tell(Input::StopForeground);
     world.ended_here(call, EndedHere::PoweredOff);
     assert_eq!(world.said(), [State(Idle, call)]);
     let after = world.join("78");

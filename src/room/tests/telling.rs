@@ -1,7 +1,10 @@
 //! What the room tells of itself: snapshot, status, journal; and what it never tells.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 
 use super::*;
 
@@ -117,7 +120,12 @@ fn the_journal_has_one_line_for_each_change() {
         world.ended(call, EndReason::HungUp);
         world.join("78");
         let call = world.call();
+        world.join("79");
         world.ended(call, refused(486));
+        world.directive(Directive::JoinMeeting(JoinMeeting {
+            protocol: "carrier pigeon".to_owned(),
+            ..meeting("77")
+        }));
     });
     let events: Vec<&str> = journal
         .lines()
@@ -133,6 +141,7 @@ fn the_journal_has_one_line_for_each_change() {
         "call-placed",
         "directive-refused",
         "call-failed",
+        "directive-refused",
     ];
     assert_eq!(events, expected, "{journal}");
     let line = |event: &str| journal.lines().find(|line| line.contains(event)).unwrap();
@@ -229,6 +238,10 @@ fn the_pin_turns_up_nowhere() {
 
 /// What is written to the journal, at every level, while this runs.
 fn journal_of(story: impl FnOnce()) -> String {
+    // While there is only one subscriber, tracing asks the thread that reaches a line first whether anybody listens,
+    // and remembers its no for all threads. A second subscriber makes it ask them all.
+    static SECOND: OnceLock<Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| Dispatch::new(NoSubscriber::default()));
     let journal = Journal::default();
     let writer = journal.clone();
     let subscriber = tracing_subscriber::fmt()
