@@ -60,6 +60,9 @@ impl Reader<'_> {
             allow: self.list_of("calls.allow", str::parse)?,
             never: self.list("calls.never")?,
             own_hosts: self.own_hosts(),
+            telephone_gateway: self
+                .optional("sip.outbound_proxy")
+                .or_else(|| self.optional("sip.registrar")),
             when_busy: self.parsed("calls.when_busy", when_busy)?,
             response_deadline: self.parsed("calls.response_deadline", formats::duration)?,
             per_minute: u32::try_from(self.number("calls.per_minute")?)
