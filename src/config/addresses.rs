@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::formats::{Reason, absolute_path, visible_ascii};
+use crate::room::dial_plan::AllowEntry;
 
 /// A host, lower-cased and without brackets, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,6 +211,21 @@ pub fn sip_identity(text: &str) -> Result<SipTarget, Reason> {
             has_parameters: true, ..
         } => Err("has parameters".to_owned()),
         _ => Ok(target),
+    }
+}
+
+/// An entry of `calls.allow`.
+pub fn allow_entry(text: &str) -> Result<(), Reason> {
+    text.parse::<AllowEntry>()
+        .map(drop)
+        .map_err(|why: String| after_quote(text, &why))
+}
+
+/// What a whole sentence says of the text that it quotes at its beginning.
+fn after_quote(text: &str, sentence: &str) -> Reason {
+    match sentence.strip_prefix(&format!("\"{text}\" ")) {
+        Some(rest) => rest.to_owned(),
+        None => format!("cannot be used: {sentence}"),
     }
 }
 

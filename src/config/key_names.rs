@@ -22,11 +22,13 @@ pub fn is_section(name: &str) -> bool {
 
 /// The name of a provider in the form in which directives are compared with it.
 pub fn normalized_provider(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let letters = lower.chars().map(|letter| match letter {
-        'a'..='z' | '0'..='9' => letter,
-        _ => '_',
-    });
+    let letters = name
+        .trim()
+        .chars()
+        .map(|letter| match letter.to_ascii_lowercase() {
+            letter @ ('a'..='z' | '0'..='9') => letter,
+            _ => '_',
+        });
     letters.collect()
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::value::{Form, Kind};
 use super::{addresses, formats};
-use crate::room::dial_plan::AllowEntry;
 
 const fn form(allowed: &'static str, check: fn(&str) -> Result<(), String>) -> Form {
     Form { allowed, check }
@@ -15,9 +14,10 @@ const TARGET_FORM: Form = form("a SIP URI or HOST:PORT", |text| {
     addresses::sip_target(text).map(drop)
 });
 const ADDRESS_FORM: Form = form("ADDRESS:PORT", |text| addresses::socket_address(text).map(drop));
-const ALLOW_FORM: Form = form("HOST, *.DOMAIN, NETWORK/BITS, USER@HOST or tel:+PREFIX", |text| {
-    text.parse::<AllowEntry>().map(drop)
-});
+const ALLOW_FORM: Form = form(
+    "HOST, *.DOMAIN, NETWORK/BITS, USER@HOST or tel:+PREFIX",
+    addresses::allow_entry,
+);
 const URL_FORM: Form = form("wss://HOST[:PORT]/PATH, or ws:// to this machine", |text| {
     addresses::websocket_url(text).map(drop)
 });

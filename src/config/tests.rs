@@ -174,6 +174,10 @@ fn values_arrive_in_the_settings_of_their_modules() {
         ["2001:db8::1", "example.com", "registrar.example.com"]
     );
     assert_eq!(
+        config.room.telephone_gateway.as_deref(),
+        Some("sip:[2001:db8::1];transport=tcp")
+    );
+    assert_eq!(
         config.room.dialers.get(&Protocol::Sips).map(String::as_str),
         Some("sip")
     );

@@ -113,14 +113,14 @@ impl Kind {
 
     /// Says what is wrong with a value of this type, and quotes it where it may be seen.
     pub fn check(self, value: &Value, is_quoted: bool) -> Result<(), String> {
-        let wrong = |text: &str, reason: Reason| {
-            let found = if is_quoted {
+        let found = |text: &str| {
+            if is_quoted {
                 excerpt(text)
             } else {
                 "the value".to_owned()
-            };
-            Err(self.refuse(&format!("{found} {reason}")))
+            }
         };
+        let wrong = |text: &str, reason: Reason| Err(self.refuse(&format!("{} {reason}", found(text))));
         match (self, value) {
             (Self::Number(least, most), Value::Number(number)) if !(least..=most).contains(number) => {
                 Err(self.refuse(&format!("{number} is outside")))
@@ -146,9 +146,17 @@ impl Kind {
             (Self::Text(form) | Self::Optional(form), Value::Text(text)) => {
                 (form.check)(text).or_else(|reason| wrong(text, reason))
             }
-            (Self::List(form), Value::List(texts)) => texts
-                .iter()
-                .try_for_each(|text| (form.check)(text).or_else(|reason| wrong(text, reason))),
+            (Self::List(form), Value::List(texts)) => {
+                let wrong_ones: Vec<_> = texts
+                    .iter()
+                    .filter_map(|text| Some(format!("{} {}", found(text), (form.check)(text).err()?)))
+                    .collect();
+                if wrong_ones.is_empty() {
+                    Ok(())
+                } else {
+                    Err(self.refuse(&wrong_ones.join("; ")))
+                }
+            }
             _ => Ok(()),
         }
     }
@@ -251,6 +259,25 @@ mod tests {
             Ok(Value::List(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]))
         );
         assert_eq!(list.read_text(""), Ok(Value::List(Vec::new())));
+    }
+
+    #[test]
+    fn every_wrong_item_of_a_list_is_told() {
+        let list = Kind::List(Form {
+            allowed: "a word",
+            check: |text| {
+                if text.contains(' ') {
+                    Err("has a space".to_owned())
+                } else {
+                    Ok(())
+                }
+            },
+        });
+        let texts = ["a b", "c", "d e"].map(str::to_owned).to_vec();
+        assert_eq!(
+            list.check(&Value::List(texts), true),
+            Err("\"a b\" has a space; \"d e\" has a space; allowed: a list of texts, each a word".to_owned())
+        );
     }
 
     #[test]

@@ -162,6 +162,15 @@ fn proxies_and_origins_are_read() {
 }
 
 #[test]
+fn what_is_said_of_an_entry_is_not_quoted_twice() {
+    assert_eq!(after_quote("a b", "\"a b\" is no host"), "is no host");
+    assert_eq!(
+        after_quote("", "an entry is empty"),
+        "cannot be used: an entry is empty"
+    );
+}
+
+#[test]
 fn no_text_makes_a_form_panic() {
     let pieces = [
         "", "[", "]", ":", "@", ";", "-", ".", "é", "sip:", "sips:", "wss://", "http://", "9", "%", "=",
