@@ -1,6 +1,7 @@
 //! The world: everything that touches sockets, files, threads, processes or clocks. Each file turns what happens
 //! into a [`Wake`](crate::agent::Wake), or carries out one kind of [`Effect`](crate::agent::Effect); none decides.
 
+pub mod audio;
 pub mod clock;
 pub mod control_socket;
 pub mod flow;
@@ -13,10 +14,11 @@ pub mod seed;
 pub mod store;
 pub mod systemd;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod tls;
 pub mod wakes;
 pub mod websocket;
+pub mod world;
 
 /// The directory that systemd names in this variable (the first of several), or `otherwise`.
 fn directory_from(variable: &str, otherwise: &str) -> std::path::PathBuf {
