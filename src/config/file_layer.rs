@@ -36,7 +36,7 @@ impl File<'_> {
         for (written, item) in table.iter() {
             // A provider's name may have dots and capitals: `[providers."Amazon.Chime"]`.
             let name = match prefix {
-                "providers" => key_names::normalized_provider(written),
+                "providers" => crate::room::dial_plan::normalized(written),
                 // A dot inside a quoted key is no step into a section.
                 _ if written.contains('.') => format!("{written:?}"),
                 _ => written.to_owned(),

@@ -20,18 +20,6 @@ pub fn is_section(name: &str) -> bool {
         || matches!(name.split('.').collect::<Vec<_>>().as_slice(), ["providers", provider] if !provider.is_empty())
 }
 
-/// The name of a provider in the form in which directives are compared with it.
-pub fn normalized_provider(name: &str) -> String {
-    let letters = name
-        .trim()
-        .chars()
-        .map(|letter| match letter.to_ascii_lowercase() {
-            letter @ ('a'..='z' | '0'..='9') => letter,
-            _ => '_',
-        });
-    letters.collect()
-}
-
 /// The right key that is nearest to a wrong one, if any is near.
 pub fn nearest(wrong: &str) -> Option<String> {
     let (wrong_section, wrong_key) = wrong.rsplit_once('.').unwrap_or(("", wrong));

@@ -257,7 +257,7 @@ fn normalized_key(name: &str) -> String {
         ["providers", provider @ .., key] if !provider.is_empty() => {
             format!(
                 "providers.{}.{key}",
-                key_names::normalized_provider(&provider.join("."))
+                crate::room::dial_plan::normalized(&provider.join("."))
             )
         }
         _ => name.to_owned(),

@@ -15,10 +15,11 @@ pub mod seed;
 pub mod store;
 pub mod systemd;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod tls;
 pub mod wakes;
 pub mod websocket;
+pub mod world;
 
 /// The directory that systemd names in this variable (the first of several), or `otherwise`.
 fn directory_from(variable: &str, otherwise: &str) -> std::path::PathBuf {

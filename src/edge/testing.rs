@@ -1,6 +1,9 @@
-//! What the edge's tests share: a runtime with a guard against hanging.
+//! What the tests of edge and loop share: a runtime with a guard against hanging, and settings.
 
 use std::time::Duration;
+
+use crate::bridge;
+use crate::config::{Config, Sources};
 
 /// Runs a test on real sockets; nothing in it may take a minute.
 pub fn in_runtime<T>(test: impl Future<Output = T>) -> T {
@@ -10,4 +13,49 @@ pub fn in_runtime<T>(test: impl Future<Output = T>) -> T {
         .unwrap();
     let guarded = async { tokio::time::timeout(Duration::from_secs(60), test).await };
     runtime.block_on(guarded).expect("the test hangs")
+}
+
+/// The settings of `[bridge]` as the contract has them by default, with a token in the file `token`.
+pub fn bridge_settings() -> bridge::Settings {
+    bridge::Settings {
+        enabled: true,
+        url: String::new(),
+        token_file: Some("token".to_owned()),
+        ca_file: None,
+        pin_sha256: Vec::new(),
+        allow_plaintext: false,
+        ping_interval: Duration::from_secs(20),
+        ping_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(10),
+        handshake_timeout: Duration::from_secs(10),
+        write_timeout: Duration::from_secs(10),
+        reconnect_min: Duration::from_secs(1),
+        reconnect_max: Duration::from_secs(120),
+        redirect_allow: Vec::new(),
+        proxy: None,
+    }
+}
+
+/// A configuration without calls, bridge or devices.
+pub fn config() -> Config {
+    let text = r#"
+        [room]
+        endpoint_id = "room"
+        [bridge]
+        enabled = false
+        url = "wss://bridge.example.com/room"
+        token_file = ""
+        [sip]
+        identity = "sip:room@example.com"
+        listen = []
+        [media]
+        input = "silence"
+        output = "discard"
+    "#;
+    let files = vec![("meetd.toml".into(), text.to_owned())];
+    let checked = crate::config::check(&Sources {
+        files,
+        ..Sources::default()
+    });
+    checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems))
 }

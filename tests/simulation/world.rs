@@ -162,10 +162,6 @@ impl World {
         self.agent.is_some()
     }
 
-    pub fn now(&self) -> Duration {
-        self.now
-    }
-
     /// The bridge sends a text frame.
     pub fn bridge_sends(&mut self, text: impl ToString) {
         let Some(link) = self.bridge.open else {

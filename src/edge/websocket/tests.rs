@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::*;
 use crate::bridge::link::Frame;
-use crate::edge::testing::in_runtime;
+use crate::edge::testing::{bridge_settings, in_runtime};
 use crate::network::{CertFault, ConnectFault};
 
 const LINK: LinkId = LinkId::Bridge(1);
@@ -627,7 +627,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let (sender, wakes) = Wakes::channel();
         let world = Self {
-            settings: settings(),
+            settings: bridge_settings(),
             scheme: "ws",
             names: Names::default(),
             links: Links::default(),
@@ -702,25 +702,5 @@ impl World {
             Some(Wake::Frame { link: LINK, text }) => text,
             other => panic!("{other:?}"),
         }
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        enabled: true,
-        url: String::new(),
-        token_file: Some("token".to_owned()),
-        ca_file: None,
-        pin_sha256: Vec::new(),
-        allow_plaintext: false,
-        ping_interval: Duration::from_secs(20),
-        ping_timeout: Duration::from_secs(10),
-        connect_timeout: Duration::from_secs(10),
-        handshake_timeout: Duration::from_secs(10),
-        write_timeout: Duration::from_secs(10),
-        reconnect_min: Duration::from_secs(1),
-        reconnect_max: Duration::from_secs(120),
-        redirect_allow: Vec::new(),
-        proxy: None,
     }
 }

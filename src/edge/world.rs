@@ -1,0 +1,136 @@
+//! All of the world that the agent's effects change, behind one match.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::agent::{Effect, Wake};
+use crate::call::CallId;
+use crate::chance::Chance;
+use crate::config::Config;
+use crate::media;
+
+use super::audio::Audio;
+use super::control_socket::{ControlFault, ControlSocket};
+use super::flow::Flows;
+use super::links::Links;
+use super::names::Names;
+use super::secrets::SecretFiles;
+use super::store::Store;
+use super::systemd;
+use super::wakes::Wakes;
+use super::websocket::Bridge;
+
+/// How long what was sent last may take to leave. SIGTERM to exit is 2 s, most of which belongs to the agent.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// Sockets, files and threads of the running daemon.
+pub struct World {
+    bridge: Bridge,
+    links: Links,
+    flows: Flows,
+    names: Names,
+    audio: Audio,
+    /// The calls whose audio is heard.
+    sounding: BTreeSet<CallId>,
+    store: Store,
+    wakes: Wakes,
+}
+
+/// What carrying out an effect led to.
+#[derive(Debug)]
+pub enum Carried {
+    /// Nothing to hear at once.
+    Out,
+    /// It was answered at once.
+    Answered(Wake),
+    /// The process shall leave with this exit code.
+    Leave(u8),
+}
+
+impl World {
+    /// The world as these settings have it; nothing is opened.
+    pub fn new(config: &Config, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
+        let names = Names::default();
+        Self {
+            bridge: Bridge::new(config.bridge.clone(), secrets, names.clone()),
+            links: Links::default(),
+            flows: Flows::new(wakes.clone()),
+            names,
+            audio: Audio::new(config.media.clone(), wakes.sender(), chance),
+            sounding: BTreeSet::new(),
+            store,
+            wakes,
+        }
+    }
+
+    /// Lets commands in. Must be called inside the runtime.
+    pub fn open_control_socket(&self, path: &Path) -> Result<(), ControlFault> {
+        let socket = ControlSocket::bind(path)?;
+        tokio::spawn(socket.serve(self.links.clone(), self.wakes.clone()));
+        Ok(())
+    }
+
+    /// Carries one effect out. Must be called inside the runtime.
+    pub fn carry_out(&mut self, effect: Effect) -> Carried {
+        let answer = match effect {
+            Effect::SendFrame { link, frame } => self.links.send(link, frame),
+            Effect::OpenLink { link, request } => {
+                self.bridge.open(link, request, &self.links, &self.wakes);
+                None
+            }
+            Effect::CloseLink { link, code } => {
+                self.links.close(link, code);
+                None
+            }
+            Effect::OpenFlow { flow, request } => self.flows.open(flow, request),
+            Effect::Transmit { flow, to, bytes } => self.flows.transmit(flow, to, bytes),
+            Effect::CloseFlow { flow } => {
+                self.flows.close(flow);
+                None
+            }
+            Effect::LookUp { query, question } => self.names.look_up(query, question, &self.wakes),
+            Effect::Media { call, command } => self.command_audio(call, command),
+            Effect::Record { slot, content } => {
+                // The store has said so, and the next sync is answered with it.
+                let _ = self.store.record(slot, &content);
+                None
+            }
+            Effect::Sync => self.store.sync(),
+            Effect::Notify(readiness) => {
+                systemd::notify(&readiness);
+                None
+            }
+            Effect::Exit(code) => return Carried::Leave(code),
+        };
+        answer.map_or(Carried::Out, Carried::Answered)
+    }
+
+    fn command_audio(&mut self, call: CallId, command: media::Command) -> Option<Wake> {
+        match command {
+            media::Command::Stop => self.sounding.remove(&call),
+            media::Command::Reserve { .. } | media::Command::Start(_) | media::Command::SendDigits(_) => {
+                self.sounding.insert(call)
+            }
+        };
+        let event = self.audio.command(call, command)?;
+        Some(Wake::Media { call, event })
+    }
+
+    /// Whether the agent still wants to hear this: what was closed may have spoken just before.
+    pub fn hears(&self, wake: &Wake) -> bool {
+        match wake {
+            Wake::Frame { link, .. } => self.links.hears(*link, None),
+            Wake::Link { link, event } => self.links.hears(*link, Some(event)),
+            Wake::Flow { flow, event } => self.flows.hears(*flow, event),
+            Wake::Media { call, .. } => self.sounding.contains(call),
+            Wake::Start | Wake::Names { .. } | Wake::Stored(_) | Wake::Signal(_) | Wake::Deadline => true,
+        }
+    }
+
+    /// Lets what was sent leave, no longer than half a second altogether.
+    pub async fn finish(mut self) {
+        tokio::join!(self.links.finish(FLUSH), self.flows.finish(FLUSH));
+        self.store.close(FLUSH);
+    }
+}
