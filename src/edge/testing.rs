@@ -47,7 +47,7 @@ pub fn config() -> Config {
         token_file = ""
         [sip]
         identity = "sip:room@example.com"
-        listen = []
+        listen = ["127.0.0.1:0"]
         [media]
         input = "silence"
         output = "discard"
