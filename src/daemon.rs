@@ -22,7 +22,7 @@ use crate::edge::secrets::SecretFiles;
 use crate::edge::store::{self, Store, StoreFault};
 use crate::edge::wakes::Wakes;
 use crate::edge::world::{Carried, World};
-use crate::edge::{seed, systemd};
+use crate::edge::{network_changes, seed, systemd};
 use crate::secret::Secret;
 use crate::time::{Deadline, Now};
 
@@ -86,6 +86,9 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
     let (wakes, heard) = Wakes::channel();
     let (store, restored) = Store::open(&store::state_directory(), &wakes)?;
     let mut chance = Chance::from_seed(seed::from_system()?);
+    if let Err(error) = network_changes::watch(wakes.clone()) {
+        tracing::warn!(error = %error, "changes of the network will not be seen");
+    }
     let world = World::new(&config, secrets, store, wakes, chance.fork());
     match world.open_control_socket(&control_socket::path()) {
         Ok(()) => {}
