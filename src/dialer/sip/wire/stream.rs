@@ -6,6 +6,7 @@ use super::read::{Head, LONGEST_MESSAGE, end_of_head};
 use super::{Malformed, Message};
 
 /// What comes out of a stream.
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is kept")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamItem {
     /// A message.
