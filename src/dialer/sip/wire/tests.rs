@@ -205,6 +205,10 @@ fn a_refusal_copies_what_an_answer_needs() {
         text.contains("CSeq: 4294967296 OPTIONS\r\n") && text.contains("Call-ID: 1@h\r\n"),
         "{text}"
     );
+    let tag = answer.to().unwrap().tag().map(str::to_owned);
+    assert!(tag.is_some());
+    let again = read_datagram(&bytes).unwrap_err().answer.unwrap().response();
+    assert_eq!(again.to().unwrap().tag().map(str::to_owned), tag);
 }
 
 #[test]

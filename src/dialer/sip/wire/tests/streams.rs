@@ -105,6 +105,8 @@ fn a_stream_holds_no_more_than_one_message_needs() {
     assert!(matches!(reader.next(), Some(Err(Malformed { fatal: true, .. }))));
     reader.push(&lines(&["Content-Length: 0"], ""));
     assert_eq!(reader.next(), None);
+    let ended = [endless.as_slice(), b"\r\n\r\n"].concat();
+    assert_eq!(read_all(&ended), read_in_pieces(&ended, 1));
     let items = read_all(&lines(&["Content-Length: 65500"], ""));
     let [Err(malformed)] = items.as_slice() else {
         panic!("{items:?}")
