@@ -38,6 +38,7 @@ fn a_stream_whose_framing_two_readers_could_see_differently_is_given_up() {
         "Content-Length: 0\r\nl: 0",
         "Content-Length: +0",
         "Content-Length: 0, 5",
+        "Content-Length: 18446744073709551615",
         "Content-Length: 5\r\nSubject: a\nContent-Length: 0",
         "Content-Length: 5\r\nX: a\r\n\0 b\r\nno colon",
         "Content-Length: 5\r\nContent-Length\0: 0",
