@@ -259,6 +259,8 @@ impl Farewell {
                 let invitation = invitation.clone();
                 self.acts
                     .push_back(Act::Record(invitation.record(RecordedState::Early)));
+                // The connection of the INVITE may have broken and its transaction with it.
+                self.acts.push_back(Act::Resume(invitation.request.clone(), invitation.target));
                 self.send_cancel(now, invitation);
             }
             (

@@ -2,6 +2,12 @@
 
 use super::*;
 
+mod calls;
+mod harness;
+mod recovery;
+mod wire_side;
+mod transcript;
+
 /// A room without proxy and password, at a fixed port.
 pub(super) fn settings() -> Settings {
     Settings {

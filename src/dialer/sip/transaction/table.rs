@@ -174,9 +174,12 @@ impl Transactions {
         self.drain_client(&key);
     }
 
-    /// Goes on with an INVITE that a process before this one sent, and that got a provisional response.
+    /// Goes on with an INVITE that got a provisional response and has no transaction here (any more).
     pub fn resume(&mut self, owner: Owner, path: Path, invite: Request) {
         let key = ClientKey::of_request(&invite);
+        if self.clients.contains_key(&key) {
+            return;
+        }
         let machine = ClientMachine::Invite(Box::new(ClientInvite::resume(invite, path.is_reliable)));
         self.clients.insert(key, Client { owner, path, machine });
     }
