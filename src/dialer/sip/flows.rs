@@ -296,7 +296,10 @@ impl Flows {
             })
         });
         let unused = self.outgoing.values().map(|outgoing| {
-            outgoing.unused.map(|since| Deadline { at: since + T4, why: "SIP connection that nobody needs" })
+            outgoing.unused.map(|since| Deadline {
+                at: since + T4,
+                why: "SIP connection that nobody needs",
+            })
         });
         Deadline::earliest(opening.chain(idle).chain(unused))
     }

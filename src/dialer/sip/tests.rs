@@ -5,8 +5,8 @@ use super::*;
 mod calls;
 mod harness;
 mod recovery;
-mod wire_side;
 mod transcript;
+mod wire_side;
 
 /// A room without proxy and password, at a fixed port.
 pub(super) fn settings() -> Settings {

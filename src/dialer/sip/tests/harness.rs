@@ -61,11 +61,19 @@ impl World {
     pub fn with(sip: Settings, restored: Restored) -> Self {
         let settings = dialer::Settings { sip };
         let chance = Chance::from_seed([9; 32]);
-        let agent = UserAgent::new(Parts { index: 0, settings: &settings, chance, restored: &restored });
+        let agent = UserAgent::new(Parts {
+            index: 0,
+            settings: &settings,
+            chance,
+            restored: &restored,
+        });
         let moment = Moment::since_boot(Duration::from_secs(1000));
         let mut world = Self {
             agent,
-            now: Now { moment, wall: jiff::Timestamp::UNIX_EPOCH },
+            now: Now {
+                moment,
+                wall: jiff::Timestamp::UNIX_EPOCH,
+            },
             sent: VecDeque::new(),
             events: VecDeque::new(),
             media: VecDeque::new(),
@@ -109,8 +117,12 @@ impl World {
                 self.media.push_back(command.clone());
                 if let media::Command::Reserve { source } = command {
                     let event = match self.has_audio {
-                        true => media::Event::Reserved { local: SocketAddr::new(source, 16384) },
-                        false => media::Event::ReserveFailed { why: "no ports".to_owned() },
+                        true => media::Event::Reserved {
+                            local: SocketAddr::new(source, 16384),
+                        },
+                        false => media::Event::ReserveFailed {
+                            why: "no ports".to_owned(),
+                        },
                     };
                     return Some(Input::Media(call, event));
                 }
@@ -141,12 +153,18 @@ impl World {
             }
             FlowRequest::ConnectUdp { remote, local_port } => {
                 let port = if local_port == 0 { 40123 } else { local_port };
-                FlowEvent::Opened { local: here(port), remote }
+                FlowEvent::Opened {
+                    local: here(port),
+                    remote,
+                }
             }
             FlowRequest::ConnectTcp { remote } if self.refusing.contains(&remote) => {
                 return FlowEvent::Failed(ConnectFault::Refused(remote));
             }
-            FlowRequest::ConnectTcp { remote } => FlowEvent::Opened { local: here(50000), remote },
+            FlowRequest::ConnectTcp { remote } => FlowEvent::Opened {
+                local: here(50000),
+                remote,
+            },
             FlowRequest::ConnectTls { .. } => panic!("TLS was not asked for"),
         };
         self.flows.insert(flow, request);
@@ -156,10 +174,17 @@ impl World {
     fn transmitted(&mut self, flow: FlowId, to: Option<SocketAddr>, bytes: &[u8]) {
         let accepted = flow.0 >= FlowId::ACCEPTED;
         let request = self.flows.get(&flow);
-        assert!(accepted || request.is_some(), "bytes are sent on an open flow only");
+        assert!(
+            accepted || request.is_some(),
+            "bytes are sent on an open flow only"
+        );
         let at = self.now.moment;
         let is_listening = matches!(request, Some(FlowRequest::ListenUdp { .. }));
-        assert_eq!(to.is_some(), is_listening, "only datagrams of a listening flow name their receiver");
+        assert_eq!(
+            to.is_some(),
+            is_listening,
+            "only datagrams of a listening flow name their receiver"
+        );
         if accepted || matches!(request, Some(FlowRequest::ConnectTcp { .. })) {
             let reader = self.readers.entry(flow).or_default();
             reader.push(bytes);
@@ -185,7 +210,10 @@ impl World {
             self.now.moment = self.now.moment.max(deadline.at);
             self.input(Input::Deadline);
             let next = self.agent.next_deadline();
-            assert!(!is_stuck || next != Some(deadline), "the deadline {deadline:?} does not go away");
+            assert!(
+                !is_stuck || next != Some(deadline),
+                "the deadline {deadline:?} does not go away"
+            );
         }
         self.now.moment = end;
     }
@@ -197,14 +225,24 @@ impl World {
     pub fn dial_with(&mut self, address: &str, ring_timeout: Duration) -> CallId {
         self.next_call += 1;
         let call = CallId(uuid::Uuid::from_u128(self.next_call));
-        let target =
-            DialTarget { protocol: Protocol::Sip, address: Secret::new(address), shown: address.to_owned() };
-        self.input(Input::Command(CallCommand::Dial { call, target, ring_timeout }));
+        let target = DialTarget {
+            protocol: Protocol::Sip,
+            address: Secret::new(address),
+            shown: address.to_owned(),
+        };
+        self.input(Input::Command(CallCommand::Dial {
+            call,
+            target,
+            ring_timeout,
+        }));
         call
     }
 
     pub fn hang_up(&mut self, call: CallId) {
-        self.input(Input::Command(CallCommand::HangUp { call, why: EndedHere::Asked }));
+        self.input(Input::Command(CallCommand::HangUp {
+            call,
+            why: EndedHere::Asked,
+        }));
     }
 
     /// Bytes from the far end of a flow.
@@ -228,26 +266,43 @@ impl World {
     /// The flow that listens for datagrams.
     pub fn listening(&self) -> FlowId {
         let is_udp = |request: &FlowRequest| matches!(request, FlowRequest::ListenUdp { .. });
-        *self.flows.iter().find(|(_, request)| is_udp(request)).expect("a listening flow").0
+        *self
+            .flows
+            .iter()
+            .find(|(_, request)| is_udp(request))
+            .expect("a listening flow")
+            .0
     }
 
     pub fn next_request(&mut self) -> (FlowId, Request) {
         match self.sent.pop_front() {
-            Some(Sent { flow, message: Message::Request(request), .. }) => (flow, request),
+            Some(Sent {
+                flow,
+                message: Message::Request(request),
+                ..
+            }) => (flow, request),
             other => panic!("a request should have left, not {other:?}"),
         }
     }
 
     pub fn next_response(&mut self) -> Response {
         match self.sent.pop_front() {
-            Some(Sent { message: Message::Response(response), .. }) => response,
+            Some(Sent {
+                message: Message::Response(response),
+                ..
+            }) => response,
             other => panic!("a response should have left, not {other:?}"),
         }
     }
 
     /// What a process that starts now would find.
     pub fn restored(&self) -> Restored {
-        Restored(self.slots.iter().map(|(slot, content)| (*slot, content.clone())).collect())
+        Restored(
+            self.slots
+                .iter()
+                .map(|(slot, content)| (*slot, content.clone()))
+                .collect(),
+        )
     }
 
     pub fn agent_is_quiet(&self) -> bool {
@@ -255,7 +310,10 @@ impl World {
     }
 
     pub fn dialogs_written(&self) -> usize {
-        self.slots.keys().filter(|slot| matches!(slot, Slot::Dialog(_))).count()
+        self.slots
+            .keys()
+            .filter(|slot| matches!(slot, Slot::Dialog(_)))
+            .count()
     }
 
     pub fn transport_of(&self, flow: FlowId) -> Transport {

@@ -32,7 +32,9 @@ fn killed_when(state: &str) -> (Restored, Request) {
 
 fn answer(request: &Request, status: u16) -> Response {
     let mut response = request.response(status, "");
-    response.headers.set("To", request.to().unwrap().with_tag("a").to_string());
+    response
+        .headers
+        .set("To", request.to().unwrap().with_tag("a").to_string());
     if request.method == Method::Invite && status == 200 {
         response.headers.push("Contact", "<sip:there@192.0.2.20>");
         response.headers.push("Content-Type", "application/sdp");
@@ -53,9 +55,18 @@ fn nothing_left_behind_is_said_at_once() {
 #[test]
 fn a_confirmed_dialog_is_hung_up_from_the_same_port() {
     let (restored, invite) = killed_when("confirmed");
-    let mut world = World::with(Settings { listen: vec!["0.0.0.0:7000".parse().unwrap()], ..settings() }, restored);
+    let mut world = World::with(
+        Settings {
+            listen: vec!["0.0.0.0:7000".parse().unwrap()],
+            ..settings()
+        },
+        restored,
+    );
     let (flow, bye) = world.next_request();
-    assert!(matches!(world.flows[&flow], FlowRequest::ConnectUdp { local_port: 5062, .. }));
+    assert!(matches!(
+        world.flows[&flow],
+        FlowRequest::ConnectUdp { local_port: 5062, .. }
+    ));
     assert_eq!((bye.method.clone(), cseq(&bye)), (Method::Bye, 2));
     assert_eq!(bye.call_id(), invite.call_id());
     assert_eq!(bye.uri.as_str(), "sip:there@192.0.2.20");
@@ -74,7 +85,10 @@ fn a_dialog_that_is_gone_there_is_gone_here() {
     let mut world = World::with(settings(), restored);
     let (flow, bye) = world.next_request();
     world.receive(flow, answer(&bye, 481).to_bytes());
-    assert_eq!((world.recovered.as_slice(), world.dialogs_written()), ([1].as_slice(), 0));
+    assert_eq!(
+        (world.recovered.as_slice(), world.dialogs_written()),
+        ([1].as_slice(), 0)
+    );
 }
 
 #[test]
@@ -100,7 +114,10 @@ fn a_ringing_call_of_the_last_process_is_cancelled() {
     world.receive(flow, answer(&invite, 487).to_bytes());
     let (_, ack) = world.next_request();
     assert_eq!(ack.method, Method::Ack);
-    assert_eq!((world.recovered.as_slice(), world.dialogs_written()), ([1].as_slice(), 0));
+    assert_eq!(
+        (world.recovered.as_slice(), world.dialogs_written()),
+        ([1].as_slice(), 0)
+    );
 }
 
 #[test]
@@ -112,9 +129,15 @@ fn an_answer_that_crosses_the_cancel_of_the_next_process_is_hung_up() {
     world.receive(flow, answer(&invite, 200).to_bytes());
     let (_, ack) = world.next_request();
     let (_, bye) = world.next_request();
-    assert_eq!((ack.method, bye.method.clone(), cseq(&bye)), (Method::Ack, Method::Bye, 2));
+    assert_eq!(
+        (ack.method, bye.method.clone(), cseq(&bye)),
+        (Method::Ack, Method::Bye, 2)
+    );
     world.receive(flow, answer(&bye, 200).to_bytes());
-    assert_eq!((world.recovered.as_slice(), world.dialogs_written()), ([1].as_slice(), 0));
+    assert_eq!(
+        (world.recovered.as_slice(), world.dialogs_written()),
+        ([1].as_slice(), 0)
+    );
 }
 
 #[test]
@@ -127,7 +150,10 @@ fn an_invite_without_response_is_sent_again_and_cancelled() {
     let (_, cancel) = world.next_request();
     assert_eq!(cancel.method, Method::Cancel);
     world.receive(flow, answer(&invite, 487).to_bytes());
-    assert_eq!((world.recovered.as_slice(), world.dialogs_written()), ([1].as_slice(), 0));
+    assert_eq!(
+        (world.recovered.as_slice(), world.dialogs_written()),
+        ([1].as_slice(), 0)
+    );
 }
 
 #[test]
@@ -136,9 +162,16 @@ fn silence_is_given_up_after_32_seconds() {
         let (restored, _) = killed_when(state);
         let mut world = World::with(settings(), restored);
         world.pass(Duration::from_millis(31_999));
-        assert!(world.recovered.is_empty() && world.dialogs_written() == 1, "{state}");
+        assert!(
+            world.recovered.is_empty() && world.dialogs_written() == 1,
+            "{state}"
+        );
         world.pass(Duration::from_millis(1));
-        assert_eq!((world.recovered.as_slice(), world.dialogs_written()), ([1].as_slice(), 0), "{state}");
+        assert_eq!(
+            (world.recovered.as_slice(), world.dialogs_written()),
+            ([1].as_slice(), 0),
+            "{state}"
+        );
     }
 }
 
@@ -153,7 +186,8 @@ fn foreign_and_broken_records_are_erased_without_a_message() {
         b"null".to_vec(),
         good[..good.len() / 2].to_vec(),
         text.replace("\"version\":1", "\"version\":2").into_bytes(),
-        text.replace("\"dialer\":\"sip\"", "\"dialer\":\"h323\"").into_bytes(),
+        text.replace("\"dialer\":\"sip\"", "\"dialer\":\"h323\"")
+            .into_bytes(),
         text.replace("INVITE sip:", "OPTIONS sip:").into_bytes(),
         text.replace("sip:there@", "there@").into_bytes(),
         text.replace("z9hG4bK", "").into_bytes(),
@@ -164,7 +198,11 @@ fn foreign_and_broken_records_are_erased_without_a_message() {
         let restored = Restored(vec![(Slot::Dialog(3), content)]);
         let world = World::with(settings(), restored);
         assert!(world.sent.is_empty(), "{shown}");
-        assert_eq!((world.recovered.as_slice(), world.dialogs_written()), ([0].as_slice(), 0), "{shown}");
+        assert_eq!(
+            (world.recovered.as_slice(), world.dialogs_written()),
+            ([0].as_slice(), 0),
+            "{shown}"
+        );
     }
 }
 
@@ -207,11 +245,14 @@ impl FarEnd {
     fn take(&mut self, request: &Request) -> Vec<Response> {
         match request.method {
             Method::Invite => {
-                let call = self.calls.entry(Self::branch(request)).or_insert_with(|| FarCall {
-                    invite: request.clone(),
-                    is_answered: false,
-                    is_over: false,
-                });
+                let call = self
+                    .calls
+                    .entry(Self::branch(request))
+                    .or_insert_with(|| FarCall {
+                        invite: request.clone(),
+                        is_answered: false,
+                        is_over: false,
+                    });
                 match (call.is_answered, call.is_over) {
                     (true, false) => vec![answer(request, 200)],
                     (_, true) => vec![answer(request, 487)],
@@ -227,7 +268,10 @@ impl FarEnd {
                 None => vec![answer(request, 481)],
             },
             Method::Bye => {
-                let call = self.calls.values_mut().find(|call| call.invite.call_id() == request.call_id());
+                let call = self
+                    .calls
+                    .values_mut()
+                    .find(|call| call.invite.call_id() == request.call_id());
                 match call {
                     Some(call) if call.is_answered && request.to().unwrap().tag() == Some("a") => {
                         call.is_over = true;
@@ -241,7 +285,10 @@ impl FarEnd {
     }
 
     fn pick_up(&mut self) -> Vec<Response> {
-        let ringing = self.calls.values_mut().filter(|call| !call.is_answered && !call.is_over);
+        let ringing = self
+            .calls
+            .values_mut()
+            .filter(|call| !call.is_answered && !call.is_over);
         ringing
             .map(|call| {
                 call.is_answered = true;
@@ -306,21 +353,39 @@ fn killed_anywhere_nothing_stays_alive_at_the_far_end() {
             let alive_before = far.alive();
             let mut world = World::with(settings(), Restored(slots.into_iter().collect()));
             converse(&mut world, &mut far);
-            assert_eq!(far.alive(), 0, "killed after {survived} of {} outputs", outputs.len());
-            assert_eq!((world.recovered.len(), world.dialogs_written()), (1, 0), "killed after {survived}");
+            assert_eq!(
+                far.alive(),
+                0,
+                "killed after {survived} of {} outputs",
+                outputs.len()
+            );
+            assert_eq!(
+                (world.recovered.len(), world.dialogs_written()),
+                (1, 0),
+                "killed after {survived}"
+            );
             ended_by_recovery += alive_before;
         }
     }
-    assert!(ended_by_recovery > 5, "the walk must meet living dialogs, it met {ended_by_recovery}");
+    assert!(
+        ended_by_recovery > 5,
+        "the walk must meet living dialogs, it met {ended_by_recovery}"
+    );
 }
 
 /// Passes messages until both sides are silent for good.
 fn converse(world: &mut World, far: &mut FarEnd) {
     for _ in 0..40 {
         while let Some(sent) = world.sent.pop_front() {
-            let Message::Request(request) = &sent.message else { continue };
+            let Message::Request(request) = &sent.message else {
+                continue;
+            };
             for response in far.take(request) {
-                let flow = if world.flows.contains_key(&sent.flow) { sent.flow } else { FlowId(1) };
+                let flow = if world.flows.contains_key(&sent.flow) {
+                    sent.flow
+                } else {
+                    FlowId(1)
+                };
                 world.receive(flow, response.to_bytes());
             }
         }

@@ -39,7 +39,13 @@ pub fn play(transcript: &str) -> World {
 
 /// Plays a transcript in a room with the password `secret`.
 pub fn play_with_password(transcript: &str) -> World {
-    play_with(Settings { password: Some(Secret::new("secret")), ..settings() }, transcript)
+    play_with(
+        Settings {
+            password: Some(Secret::new("secret")),
+            ..settings()
+        },
+        transcript,
+    )
 }
 
 pub fn play_with(settings: Settings, transcript: &str) -> World {
@@ -55,7 +61,9 @@ pub fn play_with(settings: Settings, transcript: &str) -> World {
     player.world.recovered.clear();
     for (number, line) in transcript.lines().enumerate() {
         player.line = format!("line {}: {line}", number + 1);
-        let Some((kind, rest)) = line.split_once(' ').filter(|_| !line.starts_with('#')) else { continue };
+        let Some((kind, rest)) = line.split_once(' ').filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
         let words: VecDeque<&str> = rest.split_whitespace().collect();
         match kind {
             "!" => player.act(words),
@@ -78,17 +86,27 @@ impl Player {
         match words.pop_front().unwrap_or_default() {
             "dial" => {
                 let address = words.pop_front().expect("an address");
-                let ring = words.pop_front().and_then(|ring| ring.strip_prefix("ring=")).map(seconds);
-                self.call = Some(self.world.dial_with(address, ring.unwrap_or(Duration::from_secs(60))));
+                let ring = words
+                    .pop_front()
+                    .and_then(|ring| ring.strip_prefix("ring="))
+                    .map(seconds);
+                self.call = Some(
+                    self.world
+                        .dial_with(address, ring.unwrap_or(Duration::from_secs(60))),
+                );
             }
             "hangup" => {
                 let call = self.call.expect("a call");
-                self.world.input(Input::Command(CallCommand::HangUp { call, why: EndedHere::Asked }));
+                self.world.input(Input::Command(CallCommand::HangUp {
+                    call,
+                    why: EndedHere::Asked,
+                }));
             }
             "digits" => {
                 let script = DigitScript::read(words.pop_front().unwrap_or_default()).expect("digits");
                 let call = self.call.expect("a call");
-                self.world.input(Input::Command(CallCommand::SendDigits { call, script }));
+                self.world
+                    .input(Input::Command(CallCommand::SendDigits { call, script }));
             }
             "digits-sent" => {
                 let call = self.call.expect("a call");
@@ -106,9 +124,11 @@ impl Player {
                 self.world.input(Input::Flow(flow, FlowEvent::Closed));
             }
             "refusing" => {
-                self.world.refusing.extend(words.into_iter().map(|address| {
-                    address.parse::<std::net::SocketAddr>().expect("an address")
-                }));
+                self.world.refusing.extend(
+                    words
+                        .into_iter()
+                        .map(|address| address.parse::<std::net::SocketAddr>().expect("an address")),
+                );
             }
             other => panic!("{}: unknown act {other}", self.line),
         }
@@ -116,7 +136,10 @@ impl Player {
 
     fn expect_message(&mut self, mut words: VecDeque<&str>) {
         let line = self.line.clone();
-        let Some(Sent { at, flow, message, .. }) = self.world.sent.pop_front() else {
+        let Some(Sent {
+            at, flow, message, ..
+        }) = self.world.sent.pop_front()
+        else {
             panic!("{line}: nothing left; events {:?}", self.world.events)
         };
         assert_eq!(at, self.world.now.moment, "{line}: at another time");
@@ -143,15 +166,26 @@ impl Player {
     fn check_request(&self, request: &Request, flow: FlowId, word: &str) {
         let line = &self.line;
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
-        let number = request.cseq().map(|cseq| cseq.number.to_string()).unwrap_or_default();
+        let number = request
+            .cseq()
+            .map(|cseq| cseq.number.to_string())
+            .unwrap_or_default();
         let before = |method: Method| {
-            let found = self.ours.iter().rev().find(|(_, earlier)| earlier.method == method);
+            let found = self
+                .ours
+                .iter()
+                .rev()
+                .find(|(_, earlier)| earlier.method == method);
             &found.unwrap_or_else(|| panic!("{line}: no earlier {method}")).1
         };
         match name {
             "cseq" => assert_eq!(number, value, "{line}"),
             "uri" => assert_eq!(request.uri.as_str(), value, "{line}"),
-            "route" => assert_eq!(request.headers.all("Route").collect::<Vec<_>>().join(","), value, "{line}"),
+            "route" => assert_eq!(
+                request.headers.all("Route").collect::<Vec<_>>().join(","),
+                value,
+                "{line}"
+            ),
             "tag" => assert_eq!(request.to().unwrap().tag(), Some(value), "{line}"),
             "auth" => {
                 let credentials = request.headers.get("Authorization").expect(line);
@@ -187,9 +221,16 @@ impl Player {
 
     /// `< 200 [METHOD] [tag=…] [sdp=…] …`: a response to the newest request of that method (INVITE).
     fn receive_response(&mut self, status: u16, words: VecDeque<&str>) {
-        let method = words.front().filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
+        let method = words
+            .front()
+            .filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
         let method = method.map_or(Method::Invite, |token| Method::from_token(token));
-        let (flow, request) = self.ours.iter().rev().find(|(_, request)| request.method == method).expect("one");
+        let (flow, request) = self
+            .ours
+            .iter()
+            .rev()
+            .find(|(_, request)| request.method == method)
+            .expect("one");
         let (mut flow, mut response) = (*flow, request.response(status, reason_phrase(status)));
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
@@ -206,7 +247,11 @@ impl Player {
                 "record-route" => response.headers.push("Record-Route", value),
                 "allow" => response.headers.push("Allow", value),
                 "challenge" | "proxy-challenge" => {
-                    let header = if name == "challenge" { "WWW-Authenticate" } else { "Proxy-Authenticate" };
+                    let header = if name == "challenge" {
+                        "WWW-Authenticate"
+                    } else {
+                        "Proxy-Authenticate"
+                    };
                     response.headers.push(header, challenge(value));
                 }
                 "elsewhere" => flow = self.world.listening(),
@@ -219,7 +264,12 @@ impl Player {
 
     /// `< BYE [sdp=…] …`: a request of theirs in the dialog of the newest INVITE.
     fn receive_request(&mut self, method: &Method, words: VecDeque<&str>) {
-        let invite = &self.ours.iter().find(|(_, request)| request.method == Method::Invite).expect("one").1;
+        let invite = &self
+            .ours
+            .iter()
+            .find(|(_, request)| request.method == Method::Invite)
+            .expect("one")
+            .1;
         self.their_number += u32::from(*method != Method::Ack);
         let mut request = Request::new(method.clone(), Uri::parse("sip:room@192.0.2.10:5062").unwrap());
         let mut number = self.their_number;
@@ -255,7 +305,14 @@ impl Player {
         headers.push("From", from.to_string());
         headers.push("To", to.to_string());
         headers.push("Call-ID", invite.call_id());
-        headers.push("CSeq", CSeq { number, method: method.clone() }.to_string());
+        headers.push(
+            "CSeq",
+            CSeq {
+                number,
+                method: method.clone(),
+            }
+            .to_string(),
+        );
         for (name, value) in extra {
             headers.push(name, value);
         }
@@ -265,7 +322,11 @@ impl Player {
     }
 
     fn expect_event(&mut self, expected: &str) {
-        let event = self.world.events.pop_front().unwrap_or_else(|| panic!("{}: no event", self.line));
+        let event = self
+            .world
+            .events
+            .pop_front()
+            .unwrap_or_else(|| panic!("{}: no event", self.line));
         let found = match event {
             CallEvent::Proceeding { .. } => "proceeding".to_owned(),
             CallEvent::Ringing { .. } => "ringing".to_owned(),
@@ -280,7 +341,11 @@ impl Player {
     }
 
     fn expect_media(&mut self, expected: &str) {
-        let command = self.world.media.pop_front().unwrap_or_else(|| panic!("{}: no command", self.line));
+        let command = self
+            .world
+            .media
+            .pop_front()
+            .unwrap_or_else(|| panic!("{}: no command", self.line));
         let found = match command {
             media::Command::Reserve { source } => format!("reserve {source}"),
             media::Command::Start(plan) => format!("start {} {}", plan.remote, direction(plan.direction)),
@@ -291,8 +356,18 @@ impl Player {
     }
 
     fn expect_record(&mut self, expected: &str) {
-        let contents: Vec<String> = self.world.slots.values().map(|content| state_of(content)).collect();
-        assert_eq!(contents.join(" "), expected.replace("nothing", ""), "{}", self.line);
+        let contents: Vec<String> = self
+            .world
+            .slots
+            .values()
+            .map(|content| state_of(content))
+            .collect();
+        assert_eq!(
+            contents.join(" "),
+            expected.replace("nothing", ""),
+            "{}",
+            self.line
+        );
     }
 
     fn pass(&mut self, time: &str) {
@@ -302,9 +377,21 @@ impl Player {
 
     fn expect_nothing(&self) {
         let line = &self.line;
-        assert!(self.world.sent.is_empty(), "{line}: not in the transcript: {:?}", self.world.sent);
-        assert!(self.world.events.is_empty(), "{line}: not in the transcript: {:?}", self.world.events);
-        assert!(self.world.media.is_empty(), "{line}: not in the transcript: {:?}", self.world.media);
+        assert!(
+            self.world.sent.is_empty(),
+            "{line}: not in the transcript: {:?}",
+            self.world.sent
+        );
+        assert!(
+            self.world.events.is_empty(),
+            "{line}: not in the transcript: {:?}",
+            self.world.events
+        );
+        assert!(
+            self.world.media.is_empty(),
+            "{line}: not in the transcript: {:?}",
+            self.world.media
+        );
     }
 }
 

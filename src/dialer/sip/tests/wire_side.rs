@@ -18,7 +18,10 @@ const OPTIONS: &str = "OPTIONS sip:room@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 1
     CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
 
 fn any_port() -> Settings {
-    Settings { listen: vec!["0.0.0.0:0".parse().unwrap()], ..settings() }
+    Settings {
+        listen: vec!["0.0.0.0:0".parse().unwrap()],
+        ..settings()
+    }
 }
 
 #[test]
@@ -28,20 +31,34 @@ fn a_chosen_port_is_written_down_and_taken_again() {
     assert_eq!(
         binds(&first),
         [
-            FlowRequest::ListenUdp { bind: "0.0.0.0:0".parse().unwrap() },
-            FlowRequest::ListenTcp { bind: "0.0.0.0:40123".parse().unwrap() },
+            FlowRequest::ListenUdp {
+                bind: "0.0.0.0:0".parse().unwrap()
+            },
+            FlowRequest::ListenTcp {
+                bind: "0.0.0.0:40123".parse().unwrap()
+            },
         ]
     );
     assert!(first.slots.contains_key(&Slot::Ports));
     let second = World::with(any_port(), first.restored());
-    assert_eq!(binds(&second)[0], FlowRequest::ListenUdp { bind: "0.0.0.0:40123".parse().unwrap() });
+    assert_eq!(
+        binds(&second)[0],
+        FlowRequest::ListenUdp {
+            bind: "0.0.0.0:40123".parse().unwrap()
+        }
+    );
 }
 
 #[test]
 fn a_port_that_is_taken_gives_way_to_another() {
     let first = World::with(any_port(), Restored::default());
     let mut world = World::with(settings(), first.restored());
-    assert!(world.flows.values().any(|request| matches!(request, FlowRequest::ListenUdp { .. })));
+    assert!(
+        world
+            .flows
+            .values()
+            .any(|request| matches!(request, FlowRequest::ListenUdp { .. }))
+    );
     let settings = crate::dialer::Settings { sip: any_port() };
     let restored = first.restored();
     world.taken.insert(40123);
@@ -53,7 +70,12 @@ fn a_port_that_is_taken_gives_way_to_another() {
     });
     world.flows.clear();
     world.input(Input::Start);
-    let is_any = |request: &FlowRequest| *request == FlowRequest::ListenUdp { bind: "0.0.0.0:0".parse().unwrap() };
+    let is_any = |request: &FlowRequest| {
+        *request
+            == FlowRequest::ListenUdp {
+                bind: "0.0.0.0:0".parse().unwrap(),
+            }
+    };
     assert!(world.flows.values().any(is_any));
     world.dial("sip:meet@192.0.2.20");
     assert_eq!(world.next_request().1.method, Method::Invite);
@@ -61,7 +83,13 @@ fn a_port_that_is_taken_gives_way_to_another() {
 
 #[test]
 fn without_any_listener_calls_are_still_made() {
-    let mut world = World::with(Settings { listen: Vec::new(), ..settings() }, Restored::default());
+    let mut world = World::with(
+        Settings {
+            listen: Vec::new(),
+            ..settings()
+        },
+        Restored::default(),
+    );
     world.dial("sip:meet@192.0.2.20");
     assert_eq!(world.next_request().1.method, Method::Invite);
 }
@@ -73,10 +101,19 @@ fn the_invite_carries_what_it_should() {
     let (flow, invite) = world.next_request();
     assert_eq!(world.transport_of(flow), Transport::Tcp);
     let via = invite.headers.get("Via").unwrap();
-    assert!(via.starts_with("SIP/2.0/TCP 192.0.2.10:5062;") && via.contains(";rport"), "{via}");
-    assert_eq!(invite.headers.get("Contact"), Some("<sip:room@192.0.2.10:5062;transport=tcp>"));
+    assert!(
+        via.starts_with("SIP/2.0/TCP 192.0.2.10:5062;") && via.contains(";rport"),
+        "{via}"
+    );
+    assert_eq!(
+        invite.headers.get("Contact"),
+        Some("<sip:room@192.0.2.10:5062;transport=tcp>")
+    );
     assert_eq!(invite.headers.get("Max-Forwards"), Some("70"));
-    assert_eq!(invite.headers.get("User-Agent"), Some(crate::dialer::sip::compose::PRODUCT));
+    assert_eq!(
+        invite.headers.get("User-Agent"),
+        Some(crate::dialer::sip::compose::PRODUCT)
+    );
     assert_eq!(invite.from().unwrap().uri.as_str(), "sip:room@example.com");
     assert!(invite.from().unwrap().tag().is_some() && invite.to().unwrap().tag().is_none());
     assert!(invite.headers.has_token("Allow", "UPDATE"));
@@ -97,13 +134,24 @@ fn the_record_is_written_before_the_invite_leaves_and_synced_after() {
 
 #[test]
 fn the_proxy_gets_the_call_and_the_blame() {
-    let settings = Settings { outbound_proxy: "192.0.2.30:5070;transport=tcp".to_owned(), ..settings() };
+    let settings = Settings {
+        outbound_proxy: "192.0.2.30:5070;transport=tcp".to_owned(),
+        ..settings()
+    };
     let mut world = World::with(settings.clone(), Restored::default());
     world.dial("sip:meet@far.example.com");
     let (flow, invite) = world.next_request();
-    assert_eq!(world.flows[&flow], FlowRequest::ConnectTcp { remote: "192.0.2.30:5070".parse().unwrap() });
+    assert_eq!(
+        world.flows[&flow],
+        FlowRequest::ConnectTcp {
+            remote: "192.0.2.30:5070".parse().unwrap()
+        }
+    );
     assert_eq!(invite.uri.as_str(), "sip:meet@far.example.com");
-    assert_eq!(invite.headers.get("Route"), Some("<sip:192.0.2.30:5070;transport=tcp;lr>"));
+    assert_eq!(
+        invite.headers.get("Route"),
+        Some("<sip:192.0.2.30:5070;transport=tcp;lr>")
+    );
     let mut world = World::with(settings, Restored::default());
     let proxy = "192.0.2.30:5070".parse().unwrap();
     world.refusing.insert(proxy);
@@ -115,13 +163,28 @@ fn the_proxy_gets_the_call_and_the_blame() {
 #[test]
 fn the_public_address_stands_in_for_ours() {
     let public = Some("203.0.113.7".parse().unwrap());
-    let mut world = World::with(Settings { public_address: public, ..settings() }, Restored::default());
+    let mut world = World::with(
+        Settings {
+            public_address: public,
+            ..settings()
+        },
+        Restored::default(),
+    );
     world.dial("sip:meet@192.0.2.20");
     let (_, invite) = world.next_request();
     assert!(invite.headers.get("Via").unwrap().contains("203.0.113.7:5062"));
-    assert!(invite.headers.get("Contact").unwrap().contains("203.0.113.7:5062"));
+    assert!(
+        invite
+            .headers
+            .get("Contact")
+            .unwrap()
+            .contains("203.0.113.7:5062")
+    );
     let body = String::from_utf8_lossy(&invite.body).into_owned();
-    assert!(body.contains("c=IN IP4 203.0.113.7") && !body.contains("192.0.2.10"), "{body}");
+    assert!(
+        body.contains("c=IN IP4 203.0.113.7") && !body.contains("192.0.2.10"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -134,7 +197,11 @@ fn what_needs_tls_ends_at_once_in_plain_words() {
         shown: "meet@192.0.2.20".to_owned(),
     };
     let ring_timeout = Duration::from_secs(60);
-    world.input(Input::Command(CallCommand::Dial { call, target, ring_timeout }));
+    world.input(Input::Command(CallCommand::Dial {
+        call,
+        target,
+        ring_timeout,
+    }));
     let reason = EndReason::BadTarget("this build cannot do TLS for SIP yet".to_owned());
     assert_eq!(world.events, [CallEvent::Ended { call, reason }]);
     assert!(world.agent_is_quiet());
@@ -158,7 +225,9 @@ fn a_call_without_an_audio_socket_ends_before_it_leaves() {
     world.has_audio = false;
     world.dial("sip:meet@192.0.2.20");
     assert!(world.sent.is_empty());
-    assert!(matches!(&world.events[0], CallEvent::Ended { reason: EndReason::OurFault(why), .. } if why.contains("no ports")));
+    assert!(
+        matches!(&world.events[0], CallEvent::Ended { reason: EndReason::OurFault(why), .. } if why.contains("no ports"))
+    );
 }
 
 #[test]
@@ -169,7 +238,13 @@ fn more_calls_than_can_be_written_down_are_refused() {
     }
     assert!(world.events.is_empty());
     world.dial("sip:meet@192.0.2.20");
-    assert!(matches!(&world.events[0], CallEvent::Ended { reason: EndReason::OurFault(_), .. }));
+    assert!(matches!(
+        &world.events[0],
+        CallEvent::Ended {
+            reason: EndReason::OurFault(_),
+            ..
+        }
+    ));
     assert_eq!(world.dialogs_written(), usize::from(Slot::DIALOGS));
 }
 
@@ -180,7 +255,10 @@ fn a_flood_of_forks_is_bounded() {
     let (flow, invite) = world.next_request();
     for fork in 0..200 {
         let mut response = invite.response(200, "OK");
-        response.headers.set("To", invite.to().unwrap().with_tag(&format!("f{fork}")).to_string());
+        response.headers.set(
+            "To",
+            invite.to().unwrap().with_tag(&format!("f{fork}")).to_string(),
+        );
         response.headers.push("Content-Type", "application/sdp");
         response.body = description("sendrecv");
         world.receive(flow, response.to_bytes());
@@ -197,14 +275,22 @@ fn garbage_is_counted_and_answered_where_it_can_be() {
     world.dial("sip:meet@192.0.2.20");
     let (flow, _) = world.next_request();
     for listening in [world.listening(), flow] {
-        for garbage in [b"\x00\xff\x80".to_vec(), b"\r\n\r\n".to_vec(), Vec::new(), vec![b'A'; 65_000]] {
+        for garbage in [
+            b"\x00\xff\x80".to_vec(),
+            b"\r\n\r\n".to_vec(),
+            Vec::new(),
+            vec![b'A'; 65_000],
+        ] {
             world.receive(listening, garbage);
         }
         let half = OPTIONS.as_bytes()[..60].to_vec();
         world.receive(listening, half);
     }
     assert!(world.sent.is_empty());
-    world.receive(world.listening(), OPTIONS.replace("CSeq: 1 OPTIONS", "CSeq: 1 INVITE").into_bytes());
+    world.receive(
+        world.listening(),
+        OPTIONS.replace("CSeq: 1 OPTIONS", "CSeq: 1 INVITE").into_bytes(),
+    );
     assert_eq!(world.next_response().status, 400);
 }
 
@@ -228,13 +314,21 @@ fn any_cut_and_any_changed_byte_leave_the_dialer_alive() {
                 1 => bytes[at] = chance.u32() as u8,
                 _ => bytes.insert(at, chance.u32() as u8),
             }
-            let flow = if world.flows.contains_key(&flow) { flow } else { world.listening() };
+            let flow = if world.flows.contains_key(&flow) {
+                flow
+            } else {
+                world.listening()
+            };
             world.receive(flow, bytes);
         }
     }
     world.questions.clear();
     world.pass(Duration::from_secs(200));
-    let ends = world.events.iter().filter(|event| matches!(event, CallEvent::Ended { .. })).count();
+    let ends = world
+        .events
+        .iter()
+        .filter(|event| matches!(event, CallEvent::Ended { .. }))
+        .count();
     assert!(ends <= 1 && world.agent.next_deadline().is_none());
 }
 
@@ -243,19 +337,45 @@ fn requests_on_an_accepted_connection_are_answered_on_it() {
     let mut world = World::new();
     let listening = world.listening();
     let accepted = FlowId(FlowId::ACCEPTED + 1);
-    let (local, remote) = ("192.0.2.10:5062".parse().unwrap(), "198.51.100.9:33333".parse().unwrap());
-    world.input(Input::Flow(listening, FlowEvent::Accepted { flow: accepted, local, remote }));
+    let (local, remote) = (
+        "192.0.2.10:5062".parse().unwrap(),
+        "198.51.100.9:33333".parse().unwrap(),
+    );
+    world.input(Input::Flow(
+        listening,
+        FlowEvent::Accepted {
+            flow: accepted,
+            local,
+            remote,
+        },
+    ));
     let bytes = OPTIONS.replace("UDP", "TCP").into_bytes();
     for piece in bytes.chunks(7) {
         assert!(world.sent.is_empty());
-        world.input(Input::Flow(accepted, FlowEvent::Received { from: remote, bytes: piece.to_vec() }));
+        world.input(Input::Flow(
+            accepted,
+            FlowEvent::Received {
+                from: remote,
+                bytes: piece.to_vec(),
+            },
+        ));
     }
     assert_eq!(world.sent[0].flow, accepted);
     assert_eq!(world.next_response().status, 200);
     // A broken length makes the rest of a stream unreadable.
-    let broken = OPTIONS.replace("Content-Length: 0", "Content-Length: zero").into_bytes();
-    world.flows.insert(accepted, FlowRequest::ListenTcp { bind: local });
-    world.input(Input::Flow(accepted, FlowEvent::Received { from: remote, bytes: broken }));
+    let broken = OPTIONS
+        .replace("Content-Length: 0", "Content-Length: zero")
+        .into_bytes();
+    world
+        .flows
+        .insert(accepted, FlowRequest::ListenTcp { bind: local });
+    world.input(Input::Flow(
+        accepted,
+        FlowEvent::Received {
+            from: remote,
+            bytes: broken,
+        },
+    ));
     assert!(world.all.contains(&Output::CloseFlow(accepted)));
 }
 
@@ -264,7 +384,13 @@ fn datagrams_are_answered_to_where_they_came_from() {
     let mut world = World::new();
     let from = "198.51.100.9:4444".parse().unwrap();
     let flow = world.listening();
-    world.input(Input::Flow(flow, FlowEvent::Received { from, bytes: OPTIONS.as_bytes().to_vec() }));
+    world.input(Input::Flow(
+        flow,
+        FlowEvent::Received {
+            from,
+            bytes: OPTIONS.as_bytes().to_vec(),
+        },
+    ));
     let to = world.all.iter().find_map(|output| match output {
         Output::Transmit { flow: on, to, .. } if *on == flow => *to,
         _ => None,
@@ -282,11 +408,28 @@ fn connections_from_outside_are_bounded_and_silent_ones_closed() {
     let listening = world.listening();
     for number in 1..=40 {
         let flow = FlowId(FlowId::ACCEPTED + number);
-        world.flows.insert(flow, FlowRequest::ListenTcp { bind: "0.0.0.0:0".parse().unwrap() });
-        let (local, remote) = ("192.0.2.10:5062".parse().unwrap(), "198.51.100.9:33333".parse().unwrap());
-        world.input(Input::Flow(listening, FlowEvent::Accepted { flow, local, remote }));
+        world.flows.insert(
+            flow,
+            FlowRequest::ListenTcp {
+                bind: "0.0.0.0:0".parse().unwrap(),
+            },
+        );
+        let (local, remote) = (
+            "192.0.2.10:5062".parse().unwrap(),
+            "198.51.100.9:33333".parse().unwrap(),
+        );
+        world.input(Input::Flow(
+            listening,
+            FlowEvent::Accepted { flow, local, remote },
+        ));
     }
-    let closed = |world: &World| world.all.iter().filter(|output| matches!(output, Output::CloseFlow(_))).count();
+    let closed = |world: &World| {
+        world
+            .all
+            .iter()
+            .filter(|output| matches!(output, Output::CloseFlow(_)))
+            .count()
+    };
     assert_eq!(closed(&world), 8);
     world.pass(Duration::from_secs(120));
     assert_eq!(closed(&world), 40);
@@ -309,7 +452,11 @@ fn after_ended_nothing_more_is_said_of_a_call() {
         world.receive(flow, invite.response(status, "").to_bytes());
     }
     world.pass(Duration::from_secs(200));
-    let ends = world.events.iter().filter(|event| matches!(event, CallEvent::Ended { .. })).count();
+    let ends = world
+        .events
+        .iter()
+        .filter(|event| matches!(event, CallEvent::Ended { .. }))
+        .count();
     assert_eq!((ends, world.events.len()), (1, 1));
     assert!(world.agent_is_quiet());
     assert_eq!(world.agent.next_deadline(), None);

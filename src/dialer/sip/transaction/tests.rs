@@ -17,7 +17,11 @@ struct Table {
 }
 
 fn path(is_reliable: bool) -> Path {
-    Path { flow: FlowId(3), to: None, is_reliable }
+    Path {
+        flow: FlowId(3),
+        to: None,
+        is_reliable,
+    }
 }
 
 fn request(method: &str, via: &str) -> Request {
@@ -35,13 +39,20 @@ const VIA: &str = "SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKa";
 
 impl Table {
     fn new() -> Self {
-        let now = Now { moment: Moment::default(), wall: jiff::Timestamp::UNIX_EPOCH };
-        Self { table: Transactions::default(), now }
+        let now = Now {
+            moment: Moment::default(),
+            wall: jiff::Timestamp::UNIX_EPOCH,
+        };
+        Self {
+            table: Transactions::default(),
+            now,
+        }
     }
 
     fn start(&mut self, method: &str, is_reliable: bool) -> Request {
         let request = request(method, VIA);
-        self.table.start(self.now, OWNER, path(is_reliable), request.clone());
+        self.table
+            .start(self.now, OWNER, path(is_reliable), request.clone());
         request
     }
 
@@ -71,7 +82,8 @@ impl Table {
     }
 
     fn answer(&mut self, request: &Request, status: u16) -> Option<Response> {
-        self.table.handle_response(self.now, request.response(status, "x"))
+        self.table
+            .handle_response(self.now, request.response(status, "x"))
     }
 
     fn arrives(&mut self, request: &Request, is_reliable: bool) -> Arrival {
@@ -79,7 +91,8 @@ impl Table {
     }
 
     fn respond(&mut self, key: &super::table::ServerKey, request: &Request, status: u16) {
-        self.table.respond(self.now, key, &compose::answer(request, status, "t"));
+        self.table
+            .respond(self.now, key, &compose::answer(request, status, "t"));
     }
 }
 
@@ -107,7 +120,10 @@ fn timer_e_doubles_up_to_t2_and_timer_f_ends_it() {
     let mut table = Table::new();
     table.start("BYE", false);
     let (times, failure) = table.sent_within(LONG);
-    assert_eq!(times, [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
+    assert_eq!(
+        times,
+        [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]
+    );
     assert_eq!(failure, Some(Failure::TimedOut));
 }
 
@@ -172,7 +188,10 @@ fn a_fault_counts_only_while_nothing_was_heard() {
     table.table.handle_fault(FlowId(4), &fault);
     assert_eq!(table.sent_within(Duration::ZERO).1, None, "another flow");
     table.table.handle_fault(FlowId(3), &fault);
-    assert_eq!(table.sent_within(Duration::ZERO).1, Some(Failure::Flow(fault.clone())));
+    assert_eq!(
+        table.sent_within(Duration::ZERO).1,
+        Some(Failure::Flow(fault.clone()))
+    );
     let mut table = Table::new();
     let invite = table.start("INVITE", false);
     table.answer(&invite, 180);
@@ -200,7 +219,11 @@ fn our_refusal_is_repeated_until_its_acknowledgement() {
     table.respond(&server, &invite, 480);
     assert_eq!(table.sent_within(Duration::from_secs(4)).0, [0, 500, 1500, 3500]);
     assert_eq!(table.arrives(&invite, false), Arrival::Absorbed);
-    assert_eq!(table.sent_within(Duration::ZERO).0.len(), 1, "the same INVITE gets the same answer");
+    assert_eq!(
+        table.sent_within(Duration::ZERO).0.len(),
+        1,
+        "the same INVITE gets the same answer"
+    );
     assert_eq!(table.arrives(&request("ACK", VIA), false), Arrival::Absorbed);
     assert_eq!(table.arrives(&invite, false), Arrival::Absorbed);
     assert!(table.sent_within(LONG).0.is_empty());
@@ -224,7 +247,10 @@ fn a_request_that_is_repeated_gets_the_same_answer_for_timer_j() {
     let options = request("OPTIONS", VIA);
     let server = key(table.arrives(&options, false));
     assert_eq!(table.arrives(&options, false), Arrival::Absorbed);
-    assert!(table.sent_within(Duration::ZERO).0.is_empty(), "nothing to repeat yet");
+    assert!(
+        table.sent_within(Duration::ZERO).0.is_empty(),
+        "nothing to repeat yet"
+    );
     table.respond(&server, &options, 200);
     table.respond(&server, &options, 500);
     assert_eq!(table.arrives(&options, false), Arrival::Absorbed);
@@ -241,7 +267,10 @@ fn senders_and_methods_are_told_apart() {
     key(table.arrives(&options, false));
     key(table.arrives(&request("INFO", VIA), false));
     key(table.arrives(&request("OPTIONS", &VIA.replace(":5060", ":5061")), false));
-    assert_eq!(table.arrives(&request("ACK", VIA), false), Arrival::Acknowledgement);
+    assert_eq!(
+        table.arrives(&request("ACK", VIA), false),
+        Arrival::Acknowledgement
+    );
 }
 
 #[test]
