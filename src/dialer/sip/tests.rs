@@ -2,6 +2,12 @@
 
 use super::*;
 
+mod calls;
+mod harness;
+mod recovery;
+mod transcript;
+mod wire_side;
+
 /// A room without proxy and password, at a fixed port.
 pub(super) fn settings() -> Settings {
     Settings {

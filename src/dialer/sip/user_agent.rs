@@ -295,7 +295,7 @@ impl UserAgent {
         self.forget_what_is_over();
         let (transactions, parties, requests) = (&self.transactions, &self.parties, &self.requests);
         let connecting = &self.connecting;
-        self.flows.close_unused(|flow, target| {
+        self.flows.close_unused(now, |flow, target| {
             transactions.uses(flow)
                 || connecting.iter().any(|(_, wanted)| *wanted == target)
                 || requests.iter().any(OutgoingRequest::is_locating)

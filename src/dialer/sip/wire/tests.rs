@@ -4,6 +4,7 @@
 use super::*;
 use crate::dialer::sip::headers::Contacts;
 
+mod inspections;
 mod mutations;
 mod streams;
 mod torture;
@@ -205,6 +206,47 @@ fn a_refusal_copies_what_an_answer_needs() {
         text.contains("CSeq: 4294967296 OPTIONS\r\n") && text.contains("Call-ID: 1@h\r\n"),
         "{text}"
     );
+    let tag = answer.to().unwrap().tag().map(str::to_owned);
+    assert!(tag.is_some());
+    let again = read_datagram(&bytes).unwrap_err().answer.unwrap().response();
+    assert_eq!(again.to().unwrap().tag().map(str::to_owned), tag);
+}
+
+#[test]
+fn a_refusal_of_doubled_headers_copies_the_first_of_each_and_all_vias() {
+    let doubled = [
+        "Via: SIP/2.0/UDP i",
+        "From: <sip:c@h>",
+        "Call-ID: 2@h",
+        "CSeq: 2 OPTIONS",
+    ];
+    let answer = read_datagram(&lines(&doubled, ""))
+        .unwrap_err()
+        .answer
+        .unwrap()
+        .response();
+    let names: Vec<_> = answer.headers.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Via", "From", "To", "Call-ID", "CSeq", "Via"]);
+    assert_eq!(answer.call_id(), "1@h");
+}
+
+#[test]
+fn a_call_id_is_one_word() {
+    let bytes = replaced(
+        &plain("OPTIONS sip:b@h SIP/2.0"),
+        "Call-ID: 1@h",
+        "Call-ID: 1@h 2@h",
+    );
+    assert_eq!(read_datagram(&bytes).unwrap_err().why, "Call-ID: several words");
+}
+
+#[test]
+fn a_status_is_a_number_from_100_to_699() {
+    for status in ["099", "700", "1000", "20", "2OO", "-99", "+20", ""] {
+        let refused = read_datagram(&plain(&format!("SIP/2.0 {status} OK"))).unwrap_err();
+        assert_eq!(refused.answer, None, "{status}");
+    }
+    assert_eq!(read_response(&plain("SIP/2.0 699 OK")).status, 699);
 }
 
 #[test]
