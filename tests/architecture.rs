@@ -14,10 +14,11 @@ use syn::visit::{self, Visit};
 const WORLDLY: [&str; 4] = ["edge", "daemon", "cli", "main"];
 
 /// The crates that pure modules may name: they compute, and touch nothing.
-const PURE_CRATES: [&str; 19] = [
+const PURE_CRATES: [&str; 20] = [
     "audio_codec",
     "base64",
     "config",
+    "crc32fast",
     "httpdate",
     "idna",
     "jiff",
