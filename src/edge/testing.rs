@@ -1,11 +1,8 @@
 //! What the tests of edge and loop share: a runtime with a guard against hanging, and settings.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::Config;
-use crate::dialer::{self, sip};
-use crate::{bridge, media, room};
+use crate::{bridge, media};
 
 /// Runs a test on real sockets; nothing in it may take a minute.
 pub fn in_runtime<T>(test: impl Future<Output = T>) -> T {
@@ -38,56 +35,14 @@ pub fn bridge_settings() -> bridge::Settings {
     }
 }
 
-/// A configuration without calls, bridge or devices.
-pub fn config() -> Config {
-    let media = media::Settings {
+/// Settings of `[media]` that need no device.
+pub fn media_settings() -> media::Settings {
+    media::Settings {
         input: media::InputDevice::Silence,
         output: media::OutputDevice::Discard,
         codecs: media::CodecName::BUILT_IN.to_vec(),
         dtmf: media::DigitsBy::Auto,
         rtp_ports: 16384..=32767,
         rtp_timeout: None,
-    };
-    let sip = sip::Settings {
-        identity: "sip:room@example.com".to_owned(),
-        username: String::new(),
-        password: None,
-        realm: String::new(),
-        registrar: String::new(),
-        outbound_proxy: String::new(),
-        listen: Vec::new(),
-        transport: None,
-        public_address: None,
-        session_expires: Duration::from_secs(1800),
-        inbound: 480,
-        codecs: media.codecs.clone(),
-        dtmf: media.dtmf,
-    };
-    let room = room::Settings {
-        endpoint_id: "room".to_owned(),
-        friendly_name: String::new(),
-        manufacturer: String::new(),
-        description: String::new(),
-        allow: Vec::new(),
-        never: Vec::new(),
-        own_hosts: Vec::new(),
-        when_busy: room::WhenBusy::Reject,
-        response_deadline: Duration::from_millis(6500),
-        per_minute: None,
-        max_duration: None,
-        ring_timeout: Duration::from_secs(60),
-        dtmf_delay: Duration::from_secs(2),
-        rtp_timeout: None,
-        dialers: BTreeMap::new(),
-        providers: BTreeMap::new(),
-        join_wakes: true,
-    };
-    Config {
-        room,
-        bridge: bridge_settings(),
-        dialer: dialer::Settings { sip },
-        media,
-        sip_password_file: None,
-        log_level: tracing::Level::INFO,
     }
 }
