@@ -89,7 +89,8 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
     if let Err(error) = network_changes::watch(wakes.clone()) {
         tracing::warn!(error = %error, "changes of the network will not be seen");
     }
-    let world = World::new(&config, secrets, store, wakes, chance.fork());
+    let (bridge, media) = (config.bridge.clone(), config.media.clone());
+    let world = World::new(bridge, media, secrets, store, wakes, chance.fork());
     match world.open_control_socket(&control_socket::path()) {
         Ok(()) => {}
         Err(fault @ ControlFault::InUse(_)) => return Err(StartFault::Control(fault)),
