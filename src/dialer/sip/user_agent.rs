@@ -269,6 +269,10 @@ impl UserAgent {
         for (flow, target, remote) in self.flows.close_expired(now) {
             self.flow_lost(now, flow, target, &ConnectFault::TcpSlow(remote));
         }
+        for request in &mut self.requests {
+            request.handle_deadline(now);
+        }
+        self.drain_requests(now);
         self.transactions.handle_deadline(now);
         self.drain_transactions(now);
         for party in self.parties.values_mut() {
@@ -391,7 +395,8 @@ impl Dialer for UserAgent {
             Party::Farewell(farewell) => farewell.next_deadline(),
         });
         let others = [self.flows.next_deadline(), self.transactions.next_deadline()];
-        Deadline::earliest(parties.chain(others))
+        let requests = self.requests.iter().map(OutgoingRequest::next_deadline);
+        Deadline::earliest(parties.chain(others).chain(requests))
     }
 
     fn is_quiet(&self) -> bool {
