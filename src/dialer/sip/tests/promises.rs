@@ -201,11 +201,13 @@ impl Walk {
     }
 
     fn their_request(&mut self, world: &mut World, chance: &mut Chance) {
-        let invites = self
+        let mut invites = self
             .requests
             .iter()
             .filter(|(_, request)| request.method == Method::Invite);
-        let Some((_, invite)) = invites.last() else { return };
+        let Some((_, invite)) = invites.next_back() else {
+            return;
+        };
         let methods = [
             Method::Bye,
             Method::Invite,
