@@ -94,6 +94,9 @@ pub fn answer(request: &Request, status: u16, tag: &str) -> Response {
 pub fn answer_with_allow(request: &Request, status: u16, tag: &str) -> Response {
     let mut response = answer(request, status, tag);
     response.headers.push("Allow", ALLOW);
+    if request.method == Method::Options {
+        response.headers.push("Accept", "application/sdp");
+    }
     response
 }
 

@@ -1,5 +1,5 @@
 //! One call of ours, from the dial string to the end. What is left to do at the far end after that is a
-//! [`Farewell`]'s business.
+//! [`Farewell`](super::farewell::Farewell)'s business.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::digest::Authenticator;
-use super::farewell::Farewell;
 use super::headers::NameAddr;
-use super::leg::{Act, Invitation, Leg, Profile};
+use super::leg::{Act, Invitation, Profile};
 use super::locate::{self, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
 use super::uri::Uri;
@@ -22,6 +21,7 @@ use crate::time::{Deadline, Moment, Now};
 
 mod confirmed;
 mod conversation;
+mod ending;
 mod info_digits;
 mod inviting;
 
@@ -324,7 +324,10 @@ impl OutboundCall {
     /// The audio side speaks.
     pub fn handle_media(&mut self, now: Now, event: media::Event) {
         match (event, &self.state) {
-            (media::Event::Reserved { local }, State::ReservingMedia { reached, others, .. }) => {
+            (media::Event::Reserved { local }, State::ReservingMedia { reached, others, .. })
+                // The answer to an earlier question, for an address of the other family, is waited over.
+                if local.is_ipv4() == reached.source.is_ipv4() =>
+            {
                 let (reached, others) = (*reached, others.clone());
                 self.audio = Audio::Reserved(local);
                 self.invite(now, reached, others, local);
@@ -350,30 +353,6 @@ impl OutboundCall {
                 | media::Event::DeviceLost { .. },
                 _,
             ) => {}
-        }
-    }
-
-    /// The room hangs up: `Ended` is said at once, the rest is a farewell's business.
-    pub fn hang_up(&mut self, now: Now, why: EndedHere) {
-        let reason = EndReason::EndedHere(why);
-        let (profile, chance) = (self.profile.clone(), self.chance.fork());
-        match &self.state {
-            State::Locating { .. } | State::Connecting { .. } | State::ReservingMedia { .. } => {
-                self.end(reason)
-            }
-            State::Inviting { invitation, .. } => {
-                let farewell = Farewell::armed(now, profile, chance, invitation.clone());
-                self.leave_with(farewell, reason);
-            }
-            State::Early { invitation, .. } => {
-                let farewell = Farewell::cancel(now, profile, chance, invitation.clone());
-                self.leave_with(farewell, reason);
-            }
-            State::Confirmed(conversation) => {
-                let leg = conversation.leg.clone();
-                self.leave(now, leg, reason);
-            }
-            State::Ended => {}
         }
     }
 
@@ -453,47 +432,6 @@ impl OutboundCall {
     /// What it wants done next.
     pub fn poll_output(&mut self) -> Option<Act> {
         self.acts.pop_front()
-    }
-
-    fn unreachable(&mut self, fault: ConnectFault) {
-        let reason = self.unreachable_reason(fault);
-        self.end(reason);
-    }
-
-    fn unreachable_reason(&self, fault: ConnectFault) -> EndReason {
-        match self.identity.route {
-            Some(_) => EndReason::ProxyUnreachable(fault),
-            None => EndReason::Unreachable(fault),
-        }
-    }
-
-    /// Ends a confirmed dialog from our side.
-    fn leave(&mut self, now: Now, leg: Leg, reason: EndReason) {
-        let farewell = Farewell::leave(now, self.profile.clone(), self.chance.fork(), leg);
-        self.leave_with(farewell, reason);
-    }
-
-    /// What the farewell wants done first is done before the room is told.
-    fn leave_with(&mut self, mut farewell: Farewell, reason: EndReason) {
-        while let Some(act) = farewell.poll_output() {
-            self.acts.push_back(act);
-        }
-        self.end(reason);
-        self.acts.push_back(Act::Leave(Box::new(farewell)));
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        if let State::Ended = self.state {
-            return;
-        }
-        if self.audio != Audio::None {
-            self.acts.push_back(Act::Media(media::Command::Stop));
-        }
-        self.enter(State::Ended);
-        self.acts.push_back(Act::Event(CallEvent::Ended {
-            call: self.call,
-            reason,
-        }));
     }
 
     fn enter(&mut self, next: State) {

@@ -4,6 +4,8 @@ use super::*;
 
 mod calls;
 mod harness;
+mod privacy;
+mod promises;
 mod recovery;
 mod transcript;
 mod wire_side;

@@ -72,6 +72,7 @@ impl Farewell {
                 invitation,
                 is_early: true,
             } => {
+                let invitation = *invitation;
                 let mut this = Self::with(
                     profile,
                     chance,
@@ -89,6 +90,7 @@ impl Farewell {
                 invitation,
                 is_early: false,
             } => {
+                let invitation = *invitation;
                 let send = send_invite(&invitation);
                 let armed = State::Armed {
                     invitation,

@@ -21,6 +21,15 @@ use crate::media::{self, Direction};
 use crate::network::Transport;
 use crate::time::Now;
 
+/// What [`State::Inviting`] and [`State::Early`] have in common.
+struct OpenInvite<'a> {
+    reached: Reached,
+    others: Option<&'a VecDeque<Target>>,
+    invitation: &'a Invitation,
+    offered: &'a OfferParts,
+    early_answer: Option<&'a EarlyAnswer>,
+}
+
 impl OutboundCall {
     /// Records an INVITE and sends it.
     pub(super) fn invite(&mut self, now: Now, reached: Reached, others: VecDeque<Target>, audio: SocketAddr) {
@@ -185,20 +194,46 @@ impl OutboundCall {
         self.progress = self.progress.max(heard);
     }
 
-    /// A 2xx: acknowledged at once, whatever comes of it (RFC 3261 13.2.2.4).
-    fn answered(&mut self, now: Now, response: &Response) {
-        let (invitation, offered, early_answer) = match &self.state {
+    /// The INVITE that waits for its final response.
+    fn open_invite(&self) -> Option<OpenInvite<'_>> {
+        match &self.state {
             State::Inviting {
-                invitation, offered, ..
-            } => (invitation.clone(), offered.clone(), None),
+                reached,
+                others,
+                invitation,
+                offered,
+            } => Some(OpenInvite {
+                reached: *reached,
+                others: Some(others),
+                invitation,
+                offered,
+                early_answer: None,
+            }),
             State::Early {
+                reached,
                 invitation,
                 offered,
                 early_answer,
-                ..
-            } => (invitation.clone(), offered.clone(), early_answer.as_ref()),
-            _ => return,
-        };
+            } => Some(OpenInvite {
+                reached: *reached,
+                others: None,
+                invitation,
+                offered,
+                early_answer: early_answer.as_ref(),
+            }),
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Confirmed(_)
+            | State::Ended => None,
+        }
+    }
+
+    /// A 2xx: acknowledged at once, whatever comes of it (RFC 3261 13.2.2.4).
+    fn answered(&mut self, now: Now, response: &Response) {
+        let Some(open) = self.open_invite() else { return };
+        let (invitation, offered) = (open.invitation.clone(), open.offered.clone());
+        let early_answer = open.early_answer;
         // The 2xx counts; without a description of its own that of a provisional response of the same dialog does
         // (RFC 3261 13.2.1).
         let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
@@ -271,9 +306,8 @@ impl OutboundCall {
 
     fn challenged(&mut self, now: Now, response: &Response) {
         let status = response.status;
-        let reached = match &self.state {
-            State::Inviting { reached, .. } | State::Early { reached, .. } => *reached,
-            _ => return,
+        let Some(reached) = self.open_invite().map(|open| open.reached) else {
+            return;
         };
         let taken = self
             .authenticator
@@ -302,13 +336,9 @@ impl OutboundCall {
         if cseq.number != self.number {
             return;
         }
-        let (invitation, others) = match &self.state {
-            State::Inviting {
-                invitation, others, ..
-            } => (invitation.clone(), others.clone()),
-            State::Early { invitation, .. } => (invitation.clone(), VecDeque::new()),
-            _ => return,
-        };
+        let Some(open) = self.open_invite() else { return };
+        let invitation = open.invitation.clone();
+        let others = open.others.cloned().unwrap_or_default();
         match failure {
             Failure::TimedOut => {
                 let farewell = Farewell::linger(now, self.profile.clone(), self.chance.fork(), invitation);

@@ -223,3 +223,8 @@ fn a_contact_with_a_name_is_looked_up() {
 fn an_unanswered_bye_is_given_up_after_32_seconds() {
     play(transcript!("bye_unanswered"));
 }
+
+#[test]
+fn silent_name_servers_do_not_keep_a_dialog_waiting() {
+    play(transcript!("named_contact_unanswered"));
+}

@@ -13,8 +13,8 @@ use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::network::{ConnectFault, FlowId};
 use crate::time::{Deadline, Now};
 
-/// How many requests of others are remembered at once. Beyond it new ones are dropped unanswered: their senders try
-/// again.
+/// How many requests of others are remembered at once. Beyond it new ones are dropped unanswered (their senders try
+/// again) unless they belong to a dialog of ours: a flood shall not keep a far end from hanging up.
 const SERVERS: usize = 256;
 
 /// Whose client transaction it is.
@@ -237,8 +237,8 @@ impl Transactions {
         None
     }
 
-    /// Takes a request.
-    pub fn handle_request(&mut self, now: Now, path: Path, request: &Request) -> Arrival {
+    /// Takes a request; `is_ours` when it belongs to a dialog of ours.
+    pub fn handle_request(&mut self, now: Now, path: Path, request: &Request, is_ours: bool) -> Arrival {
         let key = ServerKey::of(request);
         if let Some(server) = self.servers.get_mut(&key) {
             // A sender that lost its connection is answered on the one it uses now.
@@ -254,7 +254,7 @@ impl Transactions {
         if request.method == Method::Ack {
             return Arrival::Acknowledgement;
         }
-        if self.servers.len() >= SERVERS {
+        if self.servers.len() >= SERVERS && !is_ours {
             tracing::warn!(limit = SERVERS, "too many SIP requests at once, one was dropped");
             return Arrival::Absorbed;
         }

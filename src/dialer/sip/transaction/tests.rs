@@ -87,7 +87,8 @@ impl Table {
     }
 
     fn arrives(&mut self, request: &Request, is_reliable: bool) -> Arrival {
-        self.table.handle_request(self.now, path(is_reliable), request)
+        self.table
+            .handle_request(self.now, path(is_reliable), request, false)
     }
 
     fn respond(&mut self, key: &super::table::ServerKey, request: &Request, status: u16) {
@@ -295,4 +296,9 @@ fn a_flood_of_requests_is_bounded() {
         taken += usize::from(matches!(table.arrives(&options, false), Arrival::New(_)));
     }
     assert_eq!(taken, 256);
+    let bye = request("BYE", VIA);
+    assert!(matches!(
+        table.table.handle_request(table.now, path(false), &bye, true),
+        Arrival::New(_)
+    ));
 }

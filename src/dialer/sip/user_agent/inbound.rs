@@ -116,7 +116,8 @@ impl UserAgent {
     }
 
     fn request(&mut self, now: Now, path: Path, request: &Request) {
-        let arrival = self.transactions.handle_request(now, path, request);
+        let is_ours = self.dialog_of(request).is_some();
+        let arrival = self.transactions.handle_request(now, path, request, is_ours);
         self.drain_transactions(now);
         match arrival {
             Arrival::Absorbed => {}
