@@ -21,7 +21,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use baresip::Baresip;
-use peers::bridge::Bridge;
+use peers::bridge::{Bridge, call_states};
 use peers::daemon::{Home, Meetd};
 use peers::directives;
 use peers::far_end::{FarEnd, Manner, Phase};
@@ -161,8 +161,8 @@ impl Room {
 
     fn wait_for(&self, state: &str) {
         self.bridge
-            .wait_for(&format!("{state} number {}", self.calls), |_| {
-                let states = self.bridge.call_states();
+            .wait_for_frames(&format!("{state} number {}", self.calls), |frames| {
+                let states = call_states(frames);
                 (states.iter().filter(|seen| *seen == state).count() == self.calls).then_some(())
             });
     }

@@ -175,6 +175,12 @@ impl Bridge {
         self.events.wait_for(what, question)
     }
 
+    /// Waits until the frames so far have what is wanted.
+    #[track_caller]
+    pub fn wait_for_frames<R>(&self, what: &str, mut question: impl FnMut(&[Value]) -> Option<R>) -> R {
+        self.wait_for(what, |events| question(&frames_of(events.iter())))
+    }
+
     /// Waits for the n-th connection to be open.
     #[track_caller]
     pub fn wait_for_connection(&self, number: usize) -> Instant {
@@ -254,15 +260,7 @@ impl Bridge {
 
     /// The states of `CallStateChanged` so far, those of snapshots without a call left out.
     pub fn call_states(&self) -> Vec<String> {
-        let frames = self.frames();
-        let payloads = frames
-            .iter()
-            .filter(|frame| action(frame) == "CallStateChanged")
-            .map(|frame| &frame["payload"]);
-        let called = payloads.filter(|payload| payload["callId"] != "");
-        called
-            .map(|payload| payload["state"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        call_states(&self.frames())
     }
 
     fn order(&self, order: Order) {
@@ -279,6 +277,17 @@ pub fn action(frame: &Value) -> &str {
     frame["header"]["messageDescription"]["action"]
         .as_str()
         .unwrap_or_default()
+}
+
+/// The states of `CallStateChanged` among these frames, those of snapshots without a call left out.
+pub fn call_states(frames: &[Value]) -> Vec<String> {
+    let changed = frames.iter().filter(|frame| action(frame) == "CallStateChanged");
+    let called = changed
+        .map(|frame| &frame["payload"])
+        .filter(|payload| payload["callId"] != "");
+    called
+        .map(|payload| payload["state"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn frames_of<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Value> {

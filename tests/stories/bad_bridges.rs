@@ -77,8 +77,7 @@ fn frames_that_are_no_directive_are_dropped_and_the_connection_stays() {
 fn an_empty_directive_is_answered_as_invalid() {
     let room = Room::open();
     room.bridge.send_text("{\"directive\": {}}");
-    room.bridge.wait_for("an INVALID_DIRECTIVE", |_| {
-        let frames = room.bridge.frames();
+    room.bridge.wait_for_frames("an INVALID_DIRECTIVE", |frames| {
         frames
             .iter()
             .any(|frame| outcome(&frame["event"]) == "INVALID_DIRECTIVE")

@@ -133,11 +133,12 @@ fn each_refusal_of_the_far_end_has_its_error_type() {
         far_end.behave(Manner::Refuse(status, phrase));
         let event = room.bridge.ask(&directives::join(&far_end.endpoint()));
         assert_eq!(outcome(&event), kind, "{status}: {event}");
-        let failed = room.bridge.wait_for(&format!("CallFailed for {status}"), |_| {
-            let frames = room.bridge.frames();
-            let mut failed = frames.iter().filter(|frame| action(frame) == "CallFailed");
-            failed.nth(number).map(|frame| frame["payload"].clone())
-        });
+        let failed = room
+            .bridge
+            .wait_for_frames(&format!("CallFailed for {status}"), |frames| {
+                let mut failed = frames.iter().filter(|frame| action(frame) == "CallFailed");
+                failed.nth(number).map(|frame| frame["payload"].clone())
+            });
         assert_eq!(failed["code"], code, "{status}: {failed}");
         assert_eq!(room.home.status()["lastCall"]["sipStatus"], status);
     }
