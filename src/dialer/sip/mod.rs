@@ -21,12 +21,12 @@ pub mod offer_answer;
 pub mod outbound_call;
 pub mod recovery;
 pub mod request;
+#[cfg(test)]
+mod tests;
 pub mod transaction;
 pub mod uri;
 pub mod user_agent;
 pub mod wire;
-#[cfg(test)]
-mod tests;
 
 /// The `[sip]` section, checked, with what the offer needs of `[media]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
