@@ -148,6 +148,7 @@ struct Loop<M> {
     heard: Receiver<Wake>,
     alarm: Alarm,
     terminate: [SignalStream; 2],
+    reload: SignalStream,
     watchdog: Option<Interval>,
     suspended: Duration,
     patience: Duration,
@@ -158,6 +159,7 @@ struct Loop<M> {
 /// What the loop waits for.
 enum Next {
     Wake(Wake),
+    Reload,
     PingWatchdog,
     OutOfPatience,
 }
@@ -171,6 +173,7 @@ impl<M: Machine> Loop<M> {
             heard,
             alarm: Alarm::new()?,
             terminate: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+            reload: signal(SignalKind::hangup())?,
             watchdog: systemd::watchdog_interval().map(|every| {
                 let mut watchdog = interval(every);
                 watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -194,6 +197,10 @@ impl<M: Machine> Loop<M> {
             }
             match self.next().await {
                 Ok(Next::Wake(wake)) => self.take(wake),
+                // A call must not die of a signal that elsewhere means "read your files again".
+                Ok(Next::Reload) => {
+                    tracing::warn!("SIGHUP: a changed configuration counts from the next start on")
+                }
                 Ok(Next::PingWatchdog) => systemd::ping_watchdog(),
                 Ok(Next::OutOfPatience) => {
                     tracing::error!(
@@ -237,6 +244,7 @@ impl<M: Machine> Loop<M> {
             biased;
             _ = terminate.recv() => Next::Wake(Wake::Signal(Signal::Terminate)),
             _ = interrupt.recv() => Next::Wake(Wake::Signal(Signal::Terminate)),
+            _ = self.reload.recv() => Next::Reload,
             () = when(self.leave_by.as_mut()) => Next::OutOfPatience,
             () = tick(self.watchdog.as_mut()) => Next::PingWatchdog,
             due = self.alarm.due() => due.map(|()| Next::Wake(Wake::Deadline))?,
