@@ -98,8 +98,18 @@ fn a_bridge_that_closes_in_the_middle_of_a_frame_is_connected_anew() {
 #[test]
 fn a_frame_that_breaks_the_websockets_rules_is_survived() {
     let room = Room::open();
-    room.bridge.send_raw(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+    // Reserved bits without an extension (RFC 6455 5.2).
+    room.bridge.send_raw(b"\xf1\x02hi");
     recovers(room, 2);
+}
+
+#[test]
+fn a_bridge_that_stops_in_the_middle_of_a_frame_is_given_up_by_its_ping() {
+    let room = Room::open_with(&[("bridge.ping_interval", "\"0.5s\""), ("bridge.ping_timeout", "\"0.5s\"")]);
+    // The start of a header that announces 8 more bytes of length.
+    room.bridge.send_raw(b"\x81\x7f\x00");
+    let log = recovers(room, 2);
+    assert!(log.contains("PING_TIMEDOUT"), "given up for another reason");
 }
 
 #[test]
