@@ -22,7 +22,7 @@ use crate::edge::secrets::SecretFiles;
 use crate::edge::store::{self, Store, StoreFault};
 use crate::edge::wakes::Wakes;
 use crate::edge::world::{Carried, World};
-use crate::edge::{seed, systemd};
+use crate::edge::{network_changes, seed, systemd};
 use crate::secret::Secret;
 use crate::time::{Deadline, Now};
 
@@ -86,7 +86,11 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
     let (wakes, heard) = Wakes::channel();
     let (store, restored) = Store::open(&store::state_directory(), &wakes)?;
     let mut chance = Chance::from_seed(seed::from_system()?);
-    let world = World::new(&config, secrets, store, wakes, chance.fork());
+    if let Err(error) = network_changes::watch(wakes.clone()) {
+        tracing::warn!(error = %error, "changes of the network will not be seen");
+    }
+    let (bridge, media) = (config.bridge.clone(), config.media.clone());
+    let world = World::new(bridge, media, secrets, store, wakes, chance.fork());
     match world.open_control_socket(&control_socket::path()) {
         Ok(()) => {}
         Err(fault @ ControlFault::InUse(_)) => return Err(StartFault::Control(fault)),
@@ -144,6 +148,7 @@ struct Loop<M> {
     heard: Receiver<Wake>,
     alarm: Alarm,
     terminate: [SignalStream; 2],
+    reload: SignalStream,
     watchdog: Option<Interval>,
     suspended: Duration,
     patience: Duration,
@@ -154,6 +159,7 @@ struct Loop<M> {
 /// What the loop waits for.
 enum Next {
     Wake(Wake),
+    Reload,
     PingWatchdog,
     OutOfPatience,
 }
@@ -167,6 +173,7 @@ impl<M: Machine> Loop<M> {
             heard,
             alarm: Alarm::new()?,
             terminate: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+            reload: signal(SignalKind::hangup())?,
             watchdog: systemd::watchdog_interval().map(|every| {
                 let mut watchdog = interval(every);
                 watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -190,6 +197,10 @@ impl<M: Machine> Loop<M> {
             }
             match self.next().await {
                 Ok(Next::Wake(wake)) => self.take(wake),
+                // A call must not die of a signal that elsewhere means "read your files again".
+                Ok(Next::Reload) => {
+                    tracing::warn!("SIGHUP: a changed configuration counts from the next start on")
+                }
                 Ok(Next::PingWatchdog) => systemd::ping_watchdog(),
                 Ok(Next::OutOfPatience) => {
                     tracing::error!(
@@ -233,6 +244,7 @@ impl<M: Machine> Loop<M> {
             biased;
             _ = terminate.recv() => Next::Wake(Wake::Signal(Signal::Terminate)),
             _ = interrupt.recv() => Next::Wake(Wake::Signal(Signal::Terminate)),
+            _ = self.reload.recv() => Next::Reload,
             () = when(self.leave_by.as_mut()) => Next::OutOfPatience,
             () = tick(self.watchdog.as_mut()) => Next::PingWatchdog,
             due = self.alarm.due() => due.map(|()| Next::Wake(Wake::Deadline))?,

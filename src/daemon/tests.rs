@@ -9,7 +9,7 @@ use super::*;
 use crate::agent::Readiness;
 use crate::bridge::link::{Frame, LinkEvent, LinkId};
 use crate::call::CallId;
-use crate::edge::testing::{config, in_runtime};
+use crate::edge::testing::{bridge_settings, in_runtime, media_settings};
 use crate::media;
 use crate::network::{FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Question};
 use crate::record::Slot;
@@ -330,6 +330,13 @@ fn running(script: Script<'_>) -> (Loop<Script<'_>>, tempfile::TempDir) {
     let (wakes, heard) = Wakes::channel();
     let (store, _) = Store::open(state.path(), &wakes).unwrap();
     let secrets = SecretFiles::new(None, state.path().to_owned());
-    let world = World::new(&config(), secrets, store, wakes, Chance::from_seed([1; 32]));
+    let world = World::new(
+        bridge_settings(),
+        media_settings(),
+        secrets,
+        store,
+        wakes,
+        Chance::from_seed([1; 32]),
+    );
     (Loop::new(script, world, heard).unwrap(), state)
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bridge;
-use crate::config::{Config, Sources};
+use crate::{bridge, media};
 
 /// Runs a test on real sockets; nothing in it may take a minute.
 pub fn in_runtime<T>(test: impl Future<Output = T>) -> T {
@@ -36,26 +35,14 @@ pub fn bridge_settings() -> bridge::Settings {
     }
 }
 
-/// A configuration without calls, bridge or devices.
-pub fn config() -> Config {
-    let text = r#"
-        [room]
-        endpoint_id = "room"
-        [bridge]
-        enabled = false
-        url = "wss://bridge.example.com/room"
-        token_file = ""
-        [sip]
-        identity = "sip:room@example.com"
-        listen = []
-        [media]
-        input = "silence"
-        output = "discard"
-    "#;
-    let files = vec![("meetd.toml".into(), text.to_owned())];
-    let checked = crate::config::check(&Sources {
-        files,
-        ..Sources::default()
-    });
-    checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems))
+/// Settings of `[media]` that need no device.
+pub fn media_settings() -> media::Settings {
+    media::Settings {
+        input: media::InputDevice::Silence,
+        output: media::OutputDevice::Discard,
+        codecs: media::CodecName::BUILT_IN.to_vec(),
+        dtmf: media::DigitsBy::Auto,
+        rtp_ports: 16384..=32767,
+        rtp_timeout: None,
+    }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::config::Config;
-use crate::media;
+use crate::{bridge, media};
 
 use super::audio::Audio;
 use super::control_socket::{ControlFault, ControlSocket};
@@ -50,14 +49,21 @@ pub enum Carried {
 
 impl World {
     /// The world as these settings have it; nothing is opened.
-    pub fn new(config: &Config, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
+    pub fn new(
+        bridge: bridge::Settings,
+        media: media::Settings,
+        secrets: SecretFiles,
+        store: Store,
+        wakes: Wakes,
+        chance: Chance,
+    ) -> Self {
         let names = Names::default();
         Self {
-            bridge: Bridge::new(config.bridge.clone(), secrets, names.clone()),
+            bridge: Bridge::new(bridge, secrets, names.clone()),
             links: Links::default(),
             flows: Flows::new(wakes.clone()),
             names,
-            audio: Audio::new(config.media.clone(), wakes.sender(), chance),
+            audio: Audio::new(media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,
             wakes,

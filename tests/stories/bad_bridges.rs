@@ -98,8 +98,8 @@ fn a_bridge_that_closes_in_the_middle_of_a_frame_is_connected_anew() {
 #[test]
 fn a_frame_that_breaks_the_websockets_rules_is_survived() {
     let room = Room::open();
-    // Reserved bits without an extension (RFC 6455 5.2).
-    room.bridge.send_raw(b"\xf1\x02hi");
+    // Reserved bits, a reserved opcode, a mask and an absurd length, whole.
+    room.bridge.send_raw(&[0xff; 32]);
     recovers(room, 2);
 }
 

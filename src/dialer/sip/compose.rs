@@ -2,13 +2,27 @@
 
 use std::net::SocketAddr;
 
-use super::headers::{CSeq, NameAddr, Via};
-use super::wire::{Method, Request, Response, reason_phrase};
+use super::headers::{CSeq, Via};
+use super::wire::{Abilities, Method, Request, Response, reason_phrase};
 use crate::chance::Chance;
 use crate::network::Transport;
 
 /// What we understand; it stands in every Allow.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// The same, as requests are looked at with it. There is no extension that could be required of us.
+pub const ABILITIES: Abilities<'static> = Abilities {
+    methods: &[
+        Method::Invite,
+        Method::Ack,
+        Method::Cancel,
+        Method::Bye,
+        Method::Options,
+        Method::Info,
+        Method::Update,
+    ],
+    extensions: &[],
+};
 
 /// As User-Agent and Server carry it.
 pub const PRODUCT: &str = concat!("meetd/", env!("CARGO_PKG_VERSION"));
@@ -66,19 +80,13 @@ pub fn with_new_branch(request: &Request, chance: &mut Chance) -> Request {
 
 /// Our answer to a request of theirs; `tag` is ours when To has none yet.
 pub fn answer(request: &Request, status: u16, tag: &str) -> Response {
-    let mut response = request.response(status, reason_phrase(status));
-    // RFC 3261 8.2.6.2: every response but 100 has a tag in To.
-    if let Some(to) = request.to().filter(|to| to.tag().is_none() && status > 100) {
-        response
-            .headers
-            .set("To", NameAddr::with_tag(to, tag).to_string());
-    }
+    let mut response = signed(request.response(status, reason_phrase(status)), tag);
+    // RFC 3261 12.1.1, for whoever makes or refreshes a dialog by it.
     if status < 300 && matches!(request.method, Method::Invite | Method::Update) {
         for value in request.headers.all("Record-Route") {
             response.headers.push("Record-Route", value);
         }
     }
-    response.headers.push("Server", PRODUCT);
     response
 }
 
@@ -86,5 +94,20 @@ pub fn answer(request: &Request, status: u16, tag: &str) -> Response {
 pub fn answer_with_allow(request: &Request, status: u16, tag: &str) -> Response {
     let mut response = answer(request, status, tag);
     response.headers.push("Allow", ALLOW);
+    if request.method == Method::Options {
+        response.headers.push("Accept", "application/sdp");
+    }
+    response
+}
+
+/// A response with what each of ours has: a tag in To (RFC 3261 8.2.6.2, all but 100), and our name.
+pub fn signed(mut response: Response, tag: &str) -> Response {
+    let untagged = response
+        .to()
+        .filter(|to| to.tag().is_none() && response.status > 100);
+    if let Some(to) = untagged {
+        response.headers.set("To", to.with_tag(tag).to_string());
+    }
+    response.headers.push("Server", PRODUCT);
     response
 }

@@ -9,13 +9,15 @@ use super::compose;
 use super::digest::Authenticator;
 use super::leg::{Act, Invitation, Leg, Profile};
 use super::locate::Target;
-use super::recovery::{Orphan, RecordedState};
+use super::recovery::RecordedState;
 use super::request::Whither;
 use super::transaction::table::{ClientKey, ServerKey};
 use super::transaction::{Failure, PATIENCE};
 use super::wire::{Method, Request, Response};
 use crate::chance::Chance;
 use crate::time::{Deadline, Moment, Now};
+
+mod beginnings;
 
 /// After a failed connection it is tried again this often, for as long as the farewell lasts: at boot the network
 /// may be later than we are.
@@ -87,98 +89,6 @@ impl std::fmt::Debug for Farewell {
 }
 
 impl Farewell {
-    /// For an INVITE that has had no response, and whose transaction runs.
-    pub fn armed(now: Now, profile: Arc<Profile>, chance: Chance, invitation: Invitation) -> Self {
-        let until = now.moment + PATIENCE;
-        Self::with(
-            profile,
-            chance,
-            State::Armed {
-                invitation,
-                until,
-                again: Again::Never,
-            },
-        )
-    }
-
-    /// For an INVITE that has had a provisional response: its CANCEL leaves.
-    pub fn cancel(now: Now, profile: Arc<Profile>, chance: Chance, invitation: Invitation) -> Self {
-        let until = now.moment + PATIENCE;
-        let mut this = Self::with(
-            profile,
-            chance,
-            State::Lingering {
-                invitation: invitation.clone(),
-                until,
-            },
-        );
-        this.send_cancel(now, invitation);
-        this
-    }
-
-    /// For a dialog: its BYE leaves.
-    pub fn leave(now: Now, profile: Arc<Profile>, chance: Chance, leg: Leg) -> Self {
-        let mut this = Self::with(profile, chance, State::Over);
-        this.say_bye(Box::new(leg), Authenticator::new(), now.moment + PATIENCE);
-        this
-    }
-
-    /// For one more 2xx to the same INVITE: it is acknowledged, and its dialog ended.
-    pub fn fork(now: Now, profile: Arc<Profile>, chance: Chance, leg: Leg) -> Self {
-        let mut this = Self::with(profile, chance, State::Over);
-        this.acts.push_back(Act::Record(leg.record()));
-        this.acts.push_back(leg.acknowledge());
-        this.say_bye(Box::new(leg), Authenticator::new(), now.moment + PATIENCE);
-        this
-    }
-
-    /// For an INVITE that stayed unanswered: only a late 2xx is still to be ended.
-    pub fn linger(now: Now, profile: Arc<Profile>, chance: Chance, invitation: Invitation) -> Self {
-        let until = now.moment + PATIENCE;
-        let mut this = Self::with(profile, chance, State::Lingering { invitation, until });
-        this.acts.push_back(Act::Erase);
-        this
-    }
-
-    /// For what the last process left behind.
-    pub fn recover(now: Now, profile: Arc<Profile>, chance: Chance, orphan: Orphan) -> Self {
-        let until = now.moment + PATIENCE;
-        match orphan {
-            Orphan::Invited {
-                invitation,
-                is_early: true,
-            } => {
-                let mut this = Self::with(
-                    profile,
-                    chance,
-                    State::Lingering {
-                        invitation: invitation.clone(),
-                        until,
-                    },
-                );
-                this.acts
-                    .push_back(Act::Resume(invitation.request.clone(), invitation.target));
-                this.send_cancel(now, invitation);
-                this
-            }
-            Orphan::Invited {
-                invitation,
-                is_early: false,
-            } => {
-                let send = send_invite(&invitation);
-                let armed = State::Armed {
-                    invitation,
-                    until,
-                    again: Again::WhenItFails,
-                };
-                let mut this = Self::with(profile, chance, armed);
-                this.acts.push_back(send);
-                this
-            }
-            Orphan::Dialog(leg) => Self::leave(now, profile, chance, *leg),
-        }
-    }
-
     fn with(profile: Arc<Profile>, chance: Chance, state: State) -> Self {
         Self {
             profile,
@@ -259,6 +169,9 @@ impl Farewell {
                 let invitation = invitation.clone();
                 self.acts
                     .push_back(Act::Record(invitation.record(RecordedState::Early)));
+                // The connection of the INVITE may have broken and its transaction with it.
+                self.acts
+                    .push_back(Act::Resume(invitation.request.clone(), invitation.target));
                 self.send_cancel(now, invitation);
             }
             (

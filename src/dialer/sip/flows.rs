@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::locate::Target;
-use super::transaction::Path;
+use super::transaction::{Path, T4};
 use super::wire::StreamReader;
 use crate::network::{FlowId, FlowRequest, Transport};
 use crate::time::{Deadline, Moment, Now};
@@ -24,6 +24,8 @@ const WAITING: usize = 16;
 struct Outgoing {
     target: Target,
     state: OutgoingState,
+    /// Since when nobody needs it.
+    unused: Option<Moment>,
     reader: StreamReader,
 }
 
@@ -98,6 +100,7 @@ impl Flows {
             Outgoing {
                 target,
                 state,
+                unused: None,
                 reader: StreamReader::new(),
             },
         );
@@ -233,13 +236,21 @@ impl Flows {
         }
     }
 
-    /// Closes what we opened and nobody needs.
-    pub fn close_unused(&mut self, is_used: impl Fn(FlowId, Target) -> bool) {
-        let unused = self
-            .outgoing
-            .iter()
-            .filter(|(flow, outgoing)| !is_used(**flow, outgoing.target));
-        for flow in unused.map(|(flow, _)| *flow).collect::<Vec<_>>() {
+    /// Closes what we opened and nobody has needed for a while.
+    pub fn close_unused(&mut self, now: Now, is_used: impl Fn(FlowId, Target) -> bool) {
+        let mut unused = Vec::new();
+        for (flow, outgoing) in &mut self.outgoing {
+            let is_waited_for = match &outgoing.state {
+                OutgoingState::Opening { waiting, .. } => !waiting.is_empty(),
+                OutgoingState::Open { .. } => false,
+            };
+            if is_waited_for || is_used(*flow, outgoing.target) {
+                outgoing.unused = None;
+            } else if *outgoing.unused.get_or_insert(now.moment) + T4 <= now.moment {
+                unused.push(*flow);
+            }
+        }
+        for flow in unused {
             self.close(flow);
         }
     }
@@ -284,6 +295,12 @@ impl Flows {
                 why: "SIP connection from outside is silent",
             })
         });
-        Deadline::earliest(opening.chain(idle))
+        let unused = self.outgoing.values().map(|outgoing| {
+            outgoing.unused.map(|since| Deadline {
+                at: since + T4,
+                why: "SIP connection that nobody needs",
+            })
+        });
+        Deadline::earliest(opening.chain(idle).chain(unused))
     }
 }

@@ -192,7 +192,7 @@ pub(super) fn split(text: &str, separator: u8) -> Result<impl Iterator<Item = &s
     let mut cuts = Vec::new();
     while let Some(byte) = bytes.get(at) {
         match byte {
-            b'"' if !in_brackets => at += end_of_quoted(&text[at..])? - 1,
+            b'"' => at += end_of_quoted(&text[at..])? - 1,
             b'<' => in_brackets = true,
             b'>' => in_brackets = false,
             byte if *byte == separator && !in_brackets => cuts.push(at),

@@ -31,11 +31,11 @@ pub enum Act {
     LookUp(Question),
     /// Open the flow to a target; what became of it comes back.
     Connect(Target),
-    /// Send a request in a transaction of its own. An INVITE goes in two more words with [`Act::Resume`].
+    /// Send a request in a transaction of its own.
     Send(Request, Whither),
     /// Send the ACK of a 2xx.
     Acknowledge(Request, Whither),
-    /// Go on with an INVITE that an earlier process sent and that got a provisional response.
+    /// Go on with an INVITE that got a provisional response, if it has no transaction.
     Resume(Request, Target),
     /// Forget a request.
     Abandon(ClientKey),

@@ -1,32 +1,29 @@
 //! One call of ours, from the dial string to the end. What is left to do at the far end after that is a
-//! [`Farewell`]'s business.
+//! [`Farewell`](super::farewell::Farewell)'s business.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::compose;
 use super::digest::Authenticator;
-use super::farewell::Farewell;
-use super::headers::{CSeq, NameAddr};
-use super::leg::{Act, Invitation, Leg, Profile};
+use super::headers::NameAddr;
+use super::leg::{Act, Invitation, Profile};
 use super::locate::{self, Hop, Locating, Step, Target};
-use super::offer_answer::{self, OfferParts};
-use super::recovery::{self, RecordedState};
-use super::request::Whither;
-use super::transaction::Failure;
-use super::uri::{Host, Scheme, Uri};
-use super::wire::{Method, Request, Response};
+use super::offer_answer::OfferParts;
+use super::uri::Uri;
+use super::wire::{Request, Response};
 use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
 use crate::chance::Chance;
-use crate::media::{self, Direction};
-use crate::network::{ConnectFault, NamesAnswer, Transport};
+use crate::media;
+use crate::network::{ConnectFault, NamesAnswer};
 use crate::time::{Deadline, Moment, Now};
 
 mod confirmed;
 mod conversation;
+mod ending;
 mod info_digits;
+mod inviting;
 
 use conversation::Conversation;
 
@@ -327,7 +324,10 @@ impl OutboundCall {
     /// The audio side speaks.
     pub fn handle_media(&mut self, now: Now, event: media::Event) {
         match (event, &self.state) {
-            (media::Event::Reserved { local }, State::ReservingMedia { reached, others, .. }) => {
+            (media::Event::Reserved { local }, State::ReservingMedia { reached, others, .. })
+                // The answer to an earlier question, for an address of the other family, is waited over.
+                if local.is_ipv4() == reached.source.is_ipv4() =>
+            {
                 let (reached, others) = (*reached, others.clone());
                 self.audio = Audio::Reserved(local);
                 self.invite(now, reached, others, local);
@@ -353,341 +353,6 @@ impl OutboundCall {
                 | media::Event::DeviceLost { .. },
                 _,
             ) => {}
-        }
-    }
-
-    /// Records an INVITE and sends it.
-    fn invite(&mut self, now: Now, reached: Reached, others: VecDeque<Target>, audio: SocketAddr) {
-        let public = self.profile.settings.public_address;
-        let offered = OfferParts {
-            address: SocketAddr::new(public.unwrap_or(audio.ip()), audio.port()),
-            codecs: self.profile.settings.codecs.clone(),
-            telephone_event: conversation::offers_telephone_event(self.profile.settings.dtmf),
-            session_id: self.identity.session_id,
-            version: 1,
-            direction: Direction::SendReceive,
-        };
-        let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
-        self.number = self.number.saturating_add(1);
-        let mut request = self.compose_invite(reached.target.transport, local, &offered);
-        self.authenticator
-            .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
-        let invitation = Invitation {
-            request: request.clone(),
-            target: reached.target,
-            local,
-            local_port: reached.port,
-        };
-        let record = invitation.record(RecordedState::Inviting);
-        if !recovery::fits(&record) {
-            return self.end(EndReason::OurFault(
-                "the INVITE is too long to be written down".to_owned(),
-            ));
-        }
-        tracing::debug!(call_id = %self.call, target = self.shown, remote = %reached.target.address, "INVITE leaves");
-        self.acts.push_back(Act::Record(record));
-        self.acts
-            .push_back(Act::Send(request, Whither::Exactly(reached.target)));
-        self.acts.push_back(Act::Sync);
-        self.left = self.left.or(Some(now.moment));
-        self.enter(State::Inviting {
-            reached,
-            others,
-            invitation,
-            offered,
-        });
-    }
-
-    fn compose_invite(&mut self, transport: Transport, local: SocketAddr, offered: &OfferParts) -> Request {
-        let identity = &self.identity;
-        let mut request = Request::new(Method::Invite, identity.to.clone());
-        let via = compose::via(transport, local, &mut self.chance);
-        let contact = contact(&identity.from.uri, local, transport);
-        let headers = &mut request.headers;
-        headers.push("Via", via.to_string());
-        if let Some(route) = &identity.route {
-            headers.push("Route", NameAddr::new(route.clone()).to_string());
-        }
-        headers.push("Max-Forwards", "70");
-        headers.push("From", identity.from.to_string());
-        headers.push("To", NameAddr::new(identity.to.clone()).to_string());
-        headers.push("Call-ID", identity.call_id.clone());
-        headers.push(
-            "CSeq",
-            CSeq {
-                number: self.number,
-                method: Method::Invite,
-            }
-            .to_string(),
-        );
-        headers.push("Contact", NameAddr::new(contact).to_string());
-        headers.push("Allow", compose::ALLOW);
-        headers.push("Supported", "");
-        headers.push("User-Agent", compose::PRODUCT);
-        headers.push("Content-Type", "application/sdp");
-        request.body = offer_answer::offer(offered);
-        request
-    }
-
-    /// A response to a request of ours.
-    pub fn handle_response(&mut self, now: Now, response: &Response) {
-        let Some(cseq) = response.cseq() else { return };
-        match cseq.method {
-            Method::Invite if cseq.number == self.number => self.invite_answered(now, response),
-            Method::Invite => {}
-            _ => self.request_answered(now, cseq.number, response),
-        }
-    }
-
-    fn invite_answered(&mut self, now: Now, response: &Response) {
-        match (&self.state, response.status) {
-            (State::Inviting { .. } | State::Early { .. }, 100..=199) => self.progressed(response),
-            (State::Inviting { .. } | State::Early { .. }, 200..=299) => self.answered(now, response),
-            (State::Inviting { .. } | State::Early { .. }, _) => self.refused(now, response),
-            (State::Confirmed(conversation), 200..=299) => {
-                if conversation.leg.dialog.is_answered_by(response) {
-                    // RFC 3261 13.2.2.4: the ACK was lost.
-                    self.acts.push_back(conversation.leg.acknowledge());
-                } else if let Some(leg) =
-                    Leg::begin(conversation.leg.invitation.clone(), response, &mut self.chance)
-                {
-                    tracing::info!(call_id = %self.call, "a second far end answered, it is hung up");
-                    let fork = Farewell::fork(now, self.profile.clone(), self.chance.fork(), leg);
-                    self.acts.push_back(Act::Fork(Box::new(fork)));
-                }
-            }
-            (
-                State::Locating { .. }
-                | State::Connecting { .. }
-                | State::ReservingMedia { .. }
-                | State::Confirmed(_)
-                | State::Ended,
-                _,
-            ) => {}
-        }
-    }
-
-    fn progressed(&mut self, response: &Response) {
-        let heard = if response.status == 180 {
-            Progress::Ringing
-        } else {
-            Progress::Proceeding
-        };
-        let early_answer = Some(response)
-            .filter(|response| has_description(response))
-            .map(|response| EarlyAnswer {
-                tag: response.to().and_then(|to| to.tag().map(str::to_owned)),
-                body: response.body.clone(),
-            });
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Inviting {
-                reached,
-                invitation,
-                offered,
-                ..
-            } => {
-                self.acts
-                    .push_back(Act::Record(invitation.record(RecordedState::Early)));
-                self.acts.push_back(Act::Sync);
-                self.state = State::Early {
-                    reached,
-                    invitation,
-                    offered,
-                    early_answer,
-                };
-                tracing::debug!(from = "Inviting", to = self.state.name(), call_id = %self.call, "call");
-            }
-            State::Early {
-                reached,
-                invitation,
-                offered,
-                early_answer: before,
-            } => {
-                // RFC 3261 13.2.1: the first description of a dialog counts.
-                let early_answer = before.or(early_answer);
-                self.state = State::Early {
-                    reached,
-                    invitation,
-                    offered,
-                    early_answer,
-                };
-            }
-            unchanged => self.state = unchanged,
-        }
-        if self.progress < Progress::Proceeding {
-            self.acts
-                .push_back(Act::Event(CallEvent::Proceeding { call: self.call }));
-        }
-        if self.progress < Progress::Ringing && heard == Progress::Ringing {
-            self.acts
-                .push_back(Act::Event(CallEvent::Ringing { call: self.call }));
-        }
-        self.progress = self.progress.max(heard);
-    }
-
-    /// A 2xx: acknowledged at once, whatever comes of it (RFC 3261 13.2.2.4).
-    fn answered(&mut self, now: Now, response: &Response) {
-        let (invitation, offered, early_answer) = match &self.state {
-            State::Inviting {
-                invitation, offered, ..
-            } => (invitation.clone(), offered.clone(), None),
-            State::Early {
-                invitation,
-                offered,
-                early_answer,
-                ..
-            } => (invitation.clone(), offered.clone(), early_answer.as_ref()),
-            _ => return,
-        };
-        // The 2xx counts; without a description of its own that of a provisional response of the same dialog does
-        // (RFC 3261 13.2.1).
-        let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
-        let body = match early_answer {
-            _ if has_description(response) => response.body.clone(),
-            Some(early) if early.tag == tag => early.body.clone(),
-            Some(_) | None => Vec::new(),
-        };
-        let Some(leg) = Leg::begin(invitation, response, &mut self.chance) else {
-            return;
-        };
-        let record = leg.record();
-        let is_recordable = recovery::fits(&record);
-        if is_recordable {
-            self.acts.push_back(Act::Record(record));
-        }
-        self.acts.push_back(leg.acknowledge());
-        self.acts.push_back(Act::Sync);
-        self.authenticator.note_accepted();
-        if !is_recordable {
-            return self.leave(
-                now,
-                leg,
-                EndReason::Broken("the answer is too long to be written down".to_owned()),
-            );
-        }
-        if body.is_empty() {
-            let why = "the answer has no session description".to_owned();
-            return self.leave(now, leg, EndReason::NoUsableAudio(why));
-        }
-        match offer_answer::read_answer(&offered, &body) {
-            Ok(plan) => self.converse(leg, offered, plan, response),
-            Err(fault) => self.leave(now, leg, EndReason::NoUsableAudio(fault.to_string())),
-        }
-    }
-
-    fn converse(&mut self, leg: Leg, offered: OfferParts, plan: media::Plan, response: &Response) {
-        let agreed = crate::call::Agreed {
-            transport: leg.invitation.target.transport,
-            codec: plan.codec.name(),
-            srtp: false,
-        };
-        self.acts
-            .push_back(Act::Media(media::Command::Start(Box::new(plan.clone()))));
-        self.acts.push_back(Act::Event(CallEvent::Answered {
-            call: self.call,
-            agreed,
-        }));
-        self.enter(State::Confirmed(Box::new(Conversation::new(
-            leg, offered, plan, response,
-        ))));
-    }
-
-    fn refused(&mut self, now: Now, response: &Response) {
-        if matches!(response.status, 401 | 407) {
-            return self.challenged(now, response);
-        }
-        self.acts.push_back(Act::Erase);
-        let phrase = response
-            .phrase
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(128)
-            .collect();
-        self.end(EndReason::Refused {
-            status: response.status,
-            phrase,
-        });
-    }
-
-    fn challenged(&mut self, now: Now, response: &Response) {
-        let status = response.status;
-        let reached = match &self.state {
-            State::Inviting { reached, .. } | State::Early { reached, .. } => *reached,
-            _ => return,
-        };
-        let taken = self
-            .authenticator
-            .take_challenges(self.profile.account.as_ref(), response);
-        match (taken, self.audio) {
-            (Ok(()), Audio::Reserved(audio)) => self.invite(now, reached, VecDeque::new(), audio),
-            (Ok(()), Audio::None | Audio::Asked) => {
-                self.acts.push_back(Act::Erase);
-                self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));
-            }
-            (Err(fault), _) => {
-                self.acts.push_back(Act::Erase);
-                self.end(EndReason::NotAuthorized {
-                    status,
-                    why: fault.to_string(),
-                });
-            }
-        }
-    }
-
-    /// The end of a transaction without answer.
-    pub fn handle_failure(&mut self, now: Now, cseq: &CSeq, failure: Failure) {
-        if cseq.method != Method::Invite {
-            return self.request_failed(now, cseq.number, &failure);
-        }
-        if cseq.number != self.number {
-            return;
-        }
-        let (invitation, others) = match &self.state {
-            State::Inviting {
-                invitation, others, ..
-            } => (invitation.clone(), others.clone()),
-            State::Early { invitation, .. } => (invitation.clone(), VecDeque::new()),
-            _ => return,
-        };
-        match failure {
-            Failure::TimedOut => {
-                let farewell = Farewell::linger(now, self.profile.clone(), self.chance.fork(), invitation);
-                self.leave_with(farewell, EndReason::Silent(self.shown.clone()));
-            }
-            Failure::Flow(fault) if invitation.target.transport.is_stream() => {
-                // The far end may have read it before the connection broke: what still comes of it is ended.
-                let farewell = Farewell::armed(now, self.profile.clone(), self.chance.fork(), invitation);
-                let reason = self.unreachable_reason(fault);
-                self.leave_with(farewell, reason);
-            }
-            Failure::Flow(fault) => {
-                self.acts.push_back(Act::Erase);
-                self.connect(now, others, Some(fault));
-            }
-        }
-    }
-
-    /// The room hangs up: `Ended` is said at once, the rest is a farewell's business.
-    pub fn hang_up(&mut self, now: Now, why: EndedHere) {
-        let reason = EndReason::EndedHere(why);
-        let (profile, chance) = (self.profile.clone(), self.chance.fork());
-        match &self.state {
-            State::Locating { .. } | State::Connecting { .. } | State::ReservingMedia { .. } => {
-                self.end(reason)
-            }
-            State::Inviting { invitation, .. } => {
-                let farewell = Farewell::armed(now, profile, chance, invitation.clone());
-                self.leave_with(farewell, reason);
-            }
-            State::Early { invitation, .. } => {
-                let farewell = Farewell::cancel(now, profile, chance, invitation.clone());
-                self.leave_with(farewell, reason);
-            }
-            State::Confirmed(conversation) => {
-                let leg = conversation.leg.clone();
-                self.leave(now, leg, reason);
-            }
-            State::Ended => {}
         }
     }
 
@@ -769,47 +434,6 @@ impl OutboundCall {
         self.acts.pop_front()
     }
 
-    fn unreachable(&mut self, fault: ConnectFault) {
-        let reason = self.unreachable_reason(fault);
-        self.end(reason);
-    }
-
-    fn unreachable_reason(&self, fault: ConnectFault) -> EndReason {
-        match self.identity.route {
-            Some(_) => EndReason::ProxyUnreachable(fault),
-            None => EndReason::Unreachable(fault),
-        }
-    }
-
-    /// Ends a confirmed dialog from our side.
-    fn leave(&mut self, now: Now, leg: Leg, reason: EndReason) {
-        let farewell = Farewell::leave(now, self.profile.clone(), self.chance.fork(), leg);
-        self.leave_with(farewell, reason);
-    }
-
-    /// What the farewell wants done first is done before the room is told.
-    fn leave_with(&mut self, mut farewell: Farewell, reason: EndReason) {
-        while let Some(act) = farewell.poll_output() {
-            self.acts.push_back(act);
-        }
-        self.end(reason);
-        self.acts.push_back(Act::Leave(Box::new(farewell)));
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        if let State::Ended = self.state {
-            return;
-        }
-        if self.audio != Audio::None {
-            self.acts.push_back(Act::Media(media::Command::Stop));
-        }
-        self.enter(State::Ended);
-        self.acts.push_back(Act::Event(CallEvent::Ended {
-            call: self.call,
-            reason,
-        }));
-    }
-
     fn enter(&mut self, next: State) {
         tracing::debug!(from = self.state.name(), to = next.name(), call_id = %self.call, "call");
         self.state = next;
@@ -828,26 +452,6 @@ impl State {
             Self::Ended => "Ended",
         }
     }
-}
-
-/// Where requests of theirs reach us.
-fn contact(identity: &Uri, local: SocketAddr, transport: Transport) -> Uri {
-    let user = identity.user_decoded();
-    let uri = Uri::build(
-        Scheme::Sip,
-        user.as_deref(),
-        &Host::from(local.ip()),
-        Some(local.port()),
-    );
-    match transport {
-        Transport::Udp => uri,
-        Transport::Tcp | Transport::Tls => uri.with_parameter("transport", Some(transport.in_lower_case())),
-    }
-}
-
-/// Whether a message carries a session description.
-fn has_description(response: &Response) -> bool {
-    !response.body.is_empty() && is_description(response.headers.get("Content-Type"))
 }
 
 /// Whether a Content-Type names a session description; senders that leave it out mean one.

@@ -47,7 +47,7 @@ pub enum Orphan {
     /// An INVITE without final response; `is_early` when a provisional one came.
     Invited {
         /// The INVITE.
-        invitation: Invitation,
+        invitation: Box<Invitation>,
         /// Whether a provisional response came.
         is_early: bool,
     },
@@ -117,6 +117,7 @@ impl Record {
             local,
             local_port: self.local_port,
         };
+        let invitation = Box::new(invitation);
         match &self.state {
             RecordedState::Inviting => Ok(Orphan::Invited {
                 invitation,
@@ -129,7 +130,7 @@ impl Record {
             RecordedState::Confirmed(far_side) => {
                 let dialog = Dialog::restore(&invitation.request, far_side, self.number)
                     .ok_or("its dialog cannot be read")?;
-                Ok(Orphan::Dialog(Box::new(Leg::with(invitation, dialog, chance))))
+                Ok(Orphan::Dialog(Box::new(Leg::with(*invitation, dialog, chance))))
             }
         }
     }

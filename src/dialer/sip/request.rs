@@ -3,6 +3,7 @@
 //! since each answer to one is a new request with a higher CSeq.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::compose;
 use super::locate::{Hop, Locating, Step, Target};
@@ -11,6 +12,10 @@ use super::transaction::table::{ClientKey, Owner};
 use super::wire::Request;
 use crate::chance::Chance;
 use crate::network::{NamesAnswer, Question};
+use crate::time::{Deadline, Moment, Now};
+
+/// The edge gives up on names before this; nothing waits longer even if it does not.
+const LOCATING: Duration = Duration::from_secs(10);
 
 /// Where a request shall go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub enum Whither {
 /// ```
 #[derive(Clone, Debug)]
 enum State {
-    Locating(Locating),
+    Locating { locating: Locating, until: Moment },
     Sent,
     Over,
 }
@@ -60,7 +65,7 @@ pub struct OutgoingRequest {
 
 impl OutgoingRequest {
     /// Sends it.
-    pub fn start(owner: Owner, request: Request, to: Whither) -> Self {
+    pub fn start(now: Now, owner: Owner, request: Request, to: Whither) -> Self {
         let mut this = Self {
             owner,
             request,
@@ -73,7 +78,10 @@ impl OutgoingRequest {
             Whither::NextHop { hop, otherwise } => {
                 let (locating, step) = Locating::start(hop);
                 this.targets.push_back(otherwise);
-                this.enter(State::Locating(locating));
+                this.enter(State::Locating {
+                    locating,
+                    until: now.moment + LOCATING,
+                });
                 this.follow(step);
             }
         }
@@ -92,7 +100,7 @@ impl OutgoingRequest {
 
     /// Whether it waits for the name servers.
     pub fn is_locating(&self) -> bool {
-        matches!(self.state, State::Locating(_))
+        matches!(self.state, State::Locating { .. })
     }
 
     /// Whether nothing more comes of it.
@@ -102,7 +110,7 @@ impl OutgoingRequest {
 
     /// Takes the answer of the name servers.
     pub fn handle_names(&mut self, answer: NamesAnswer) {
-        if let State::Locating(locating) = &self.state {
+        if let State::Locating { locating, .. } = &self.state {
             let step = locating.handle_answer(answer);
             self.follow(step);
         }
@@ -120,6 +128,27 @@ impl OutgoingRequest {
                 self.outputs.push_back(Output::Failed(failure));
                 self.enter(State::Over);
             }
+        }
+    }
+
+    /// Looks at the clock.
+    pub fn handle_deadline(&mut self, now: Now) {
+        if let State::Locating { until, .. } = &self.state
+            && *until <= now.moment
+        {
+            self.handle_names(NamesAnswer::Slow);
+        }
+    }
+
+    /// When it wants to be woken.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        match &self.state {
+            State::Locating { until, .. } => Some(Deadline {
+                at: *until,
+                why: "next hop is located",
+            }),
+            // A transaction stands behind it.
+            State::Sent | State::Over => None,
         }
     }
 
@@ -176,7 +205,7 @@ impl OutgoingRequest {
 impl State {
     fn name(&self) -> &'static str {
         match self {
-            Self::Locating(_) => "Locating",
+            Self::Locating { .. } => "Locating",
             Self::Sent => "Sent",
             Self::Over => "Over",
         }

@@ -2,6 +2,14 @@
 
 use super::*;
 
+mod calls;
+mod harness;
+mod privacy;
+mod promises;
+mod recovery;
+mod transcript;
+mod wire_side;
+
 /// A room without proxy and password, at a fixed port.
 pub(super) fn settings() -> Settings {
     Settings {

@@ -11,7 +11,6 @@ use super::leg::Profile;
 use super::listening::Listening;
 use super::locate::Target;
 use super::outbound_call::OutboundCall;
-use super::recovery::Record;
 use super::request::OutgoingRequest;
 use super::transaction::table::{Owner, Transactions};
 use crate::call::{CallCommand, CallEvent, CallId, EndReason};
@@ -24,6 +23,9 @@ use crate::time::{Deadline, Now};
 
 mod inbound;
 mod outbound;
+mod recovering;
+
+use recovering::Recovery;
 
 /// How many calls and farewells there may be at once: as many as can be written down, and as many again that have
 /// only late answers to wait for.
@@ -66,15 +68,6 @@ enum Asker {
     Request(Owner, super::headers::CSeq),
 }
 
-/// ```text
-/// NotStarted ──→ Ending ──→ Done
-/// ```
-enum Recovery {
-    NotStarted,
-    Ending { found: usize, pending: BTreeSet<Owner> },
-    Done,
-}
-
 impl UserAgent {
     /// The user agent as it is before [`Input::Start`].
     pub fn new(parts: Parts<'_>) -> Self {
@@ -96,40 +89,6 @@ impl UserAgent {
             malformed: 0,
             outputs: VecDeque::new(),
         }
-    }
-
-    fn start(&mut self, now: Now) {
-        let Recovery::NotStarted = self.recovery else {
-            return;
-        };
-        let restored = std::mem::take(&mut self.restored);
-        let next_number = &mut self.next_number;
-        let configured = &self.profile.settings.listen;
-        self.listening = Listening::start(configured, restored.get(Slot::Ports), || next_flow(next_number));
-        self.drain_listening();
-        let mut pending = BTreeSet::new();
-        let mut found = 0;
-        for (slot, content) in restored.0.iter().filter(|(_, content)| !content.is_empty()) {
-            let Slot::Dialog(_) = slot else { continue };
-            match Record::read(content).and_then(|record| record.orphan(&mut self.chance)) {
-                Ok(orphan) => {
-                    found += 1;
-                    let farewell = Farewell::recover(now, self.profile.clone(), self.chance.fork(), orphan);
-                    let owner = self.next_owner();
-                    self.slots.insert(owner, *slot);
-                    self.parties.insert(owner, Party::Farewell(Box::new(farewell)));
-                    pending.insert(owner);
-                }
-                Err(why) => {
-                    tracing::warn!(?slot, why, "a dialog record cannot be read and is erased");
-                    self.outputs.push_back(Output::Erase(*slot));
-                }
-            }
-        }
-        if found > 0 {
-            tracing::info!(found, "dialogs that the last process left behind are being ended");
-        }
-        self.recovery = Recovery::Ending { found, pending };
     }
 
     fn command(&mut self, now: Now, command: CallCommand) {
@@ -269,6 +228,10 @@ impl UserAgent {
         for (flow, target, remote) in self.flows.close_expired(now) {
             self.flow_lost(now, flow, target, &ConnectFault::TcpSlow(remote));
         }
+        for request in &mut self.requests {
+            request.handle_deadline(now);
+        }
+        self.drain_requests(now);
         self.transactions.handle_deadline(now);
         self.drain_transactions(now);
         for party in self.parties.values_mut() {
@@ -295,7 +258,7 @@ impl UserAgent {
         self.forget_what_is_over();
         let (transactions, parties, requests) = (&self.transactions, &self.parties, &self.requests);
         let connecting = &self.connecting;
-        self.flows.close_unused(|flow, target| {
+        self.flows.close_unused(now, |flow, target| {
             transactions.uses(flow)
                 || connecting.iter().any(|(_, wanted)| *wanted == target)
                 || requests.iter().any(OutgoingRequest::is_locating)
@@ -322,28 +285,6 @@ impl UserAgent {
         }
     }
 
-    fn tell_recovered(&mut self) {
-        let Recovery::Ending { found, pending } = &mut self.recovery else {
-            return;
-        };
-        let parties = &self.parties;
-        pending.retain(
-            |owner| matches!(parties.get(owner), Some(Party::Farewell(farewell)) if farewell.is_pending()),
-        );
-        if pending.is_empty() {
-            let ended = *found;
-            if ended > 0 {
-                tracing::info!(
-                    event = "orphan-ended",
-                    ended,
-                    "what the last process left behind has been ended"
-                );
-            }
-            self.outputs.push_back(Output::Recovered { ended });
-            self.recovery = Recovery::Done;
-        }
-    }
-
     fn owner_of(&self, call: CallId) -> Option<Owner> {
         self.parties.iter().find_map(|(owner, party)| match party {
             Party::Call(placed) if placed.id() == call => Some(*owner),
@@ -361,10 +302,13 @@ impl UserAgent {
         Owner(self.next_owner)
     }
 
+    /// A free slot; before the start those that the last process filled are not free.
     fn take_slot(&self) -> Option<Slot> {
-        (0..Slot::DIALOGS)
-            .map(Slot::Dialog)
-            .find(|slot| !self.slots.values().any(|taken| taken == slot))
+        let is_free = |slot: &Slot| {
+            !self.slots.values().any(|taken| taken == slot)
+                && self.restored.get(*slot).is_none_or(<[u8]>::is_empty)
+        };
+        (0..Slot::DIALOGS).map(Slot::Dialog).find(is_free)
     }
 }
 
@@ -391,7 +335,8 @@ impl Dialer for UserAgent {
             Party::Farewell(farewell) => farewell.next_deadline(),
         });
         let others = [self.flows.next_deadline(), self.transactions.next_deadline()];
-        Deadline::earliest(parties.chain(others))
+        let requests = self.requests.iter().map(OutgoingRequest::next_deadline);
+        Deadline::earliest(parties.chain(others).chain(requests))
     }
 
     fn is_quiet(&self) -> bool {

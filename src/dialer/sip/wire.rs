@@ -81,12 +81,19 @@ pub struct BadRequest {
 }
 
 impl BadRequest {
-    /// The answer, for where the request came from.
+    /// The answer, for where the request came from. The tag of To, where it can have one, is the same for each copy
+    /// of the request (RFC 3261 8.2.7).
     pub fn response(&self) -> Response {
+        let mut headers = self.headers.clone();
+        if let Some(to) = headers.to().filter(|to| to.tag().is_none()) {
+            let copied: Vec<_> = self.headers.iter().map(|(_, value)| value).collect();
+            let tag = format!("{:08x}", crc32fast::hash(copied.join("\n").as_bytes()));
+            headers.set("To", to.with_tag(&tag).to_string());
+        }
         Response {
             status: self.status,
             phrase: reason_phrase(self.status).to_owned(),
-            headers: self.headers.clone(),
+            headers,
             body: Vec::new(),
         }
     }

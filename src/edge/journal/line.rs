@@ -48,12 +48,10 @@ impl Line {
     pub fn for_people(&self) -> String {
         let mut text = format!("{:.3} {:<5} {}", self.at, self.level, self.message);
         for (name, value) in &self.fields {
-            let quote = if value.is_empty() || value.contains([' ', '"', '=']) {
-                "\""
-            } else {
-                ""
+            let _ = match value.is_empty() || value.contains([' ', '"', '=']) {
+                true => write!(text, " {name}=\"{}\"", value.replace('"', "\\\"")),
+                false => write!(text, " {name}={value}"),
             };
-            let _ = write!(text, " {name}={quote}{value}{quote}");
         }
         text.push('\n');
         text
@@ -115,7 +113,7 @@ struct Bounded(String);
 impl Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0
-            .push_str(&text[..text.floor_char_boundary(LONGEST_VALUE.saturating_sub(self.0.len()))]);
+            .push_str(cut(text, LONGEST_VALUE.saturating_sub(self.0.len())));
         if self.0.len() + 4 > LONGEST_VALUE {
             Err(fmt::Error)
         } else {
@@ -127,7 +125,7 @@ impl Write for Bounded {
 /// Control characters, line separators and marks that turn the reading direction are escaped: none of them may
 /// start a line of its own, paint a terminal or hide what stands beside it.
 pub fn harmless(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(LONGEST_VALUE)];
+    let text = cut(text, LONGEST_VALUE);
     if !text.contains(is_harmful) {
         return text.to_owned();
     }
@@ -140,6 +138,14 @@ pub fn harmless(text: &str) -> String {
             }
             safe
         })
+}
+
+/// At most `limit` bytes, whole characters.
+fn cut(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 fn is_harmful(character: char) -> bool {

@@ -217,7 +217,7 @@ impl Sink for StandardError {
         let text = line.for_people();
         let mut stderr = io::stderr().lock();
         let _ = match color(line.level).filter(|_| stderr.is_terminal()) {
-            Some(color) => write!(stderr, "\u{1b}[{color}m{}\u{1b}[0m\n", text.trim_end()),
+            Some(color) => writeln!(stderr, "\u{1b}[{color}m{}\u{1b}[0m", text.trim_end()),
             None => stderr.write_all(text.as_bytes()),
         };
     }

@@ -200,7 +200,7 @@ impl Store {
 
     /// `None` when there is no file, or none that can be read.
     fn read_file(&self) -> Option<Vec<u8>> {
-        let file = match File::open(&self.path) {
+        let file = match open_ours(OpenOptions::new().read(true), &self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -222,13 +222,10 @@ impl Store {
     /// Opens it for writing, for our eyes only, with all its room taken: a full disk later does no harm. What is
     /// unreadable is wiped, since half a dialog may be a whole PIN.
     fn prepare(&self, unreadable: &[u64]) -> io::Result<File> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&self.path)?;
+        let file = open_ours(
+            OpenOptions::new().read(true).write(true).create(true).mode(0o600),
+            &self.path,
+        )?;
         file.set_permissions(Permissions::from_mode(0o600))?;
         let length = file.metadata()?.len();
         let missing = (file_size() as u64).saturating_sub(length);
@@ -288,6 +285,17 @@ fn lock(directory: &Path) -> Result<Option<File>, StoreFault> {
             Ok(None)
         }
     }
+}
+
+/// Opens a regular file that is no symbolic link; a pipe in its place does not hold us up.
+fn open_ours(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = options.custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(file)
 }
 
 fn file_size() -> usize {

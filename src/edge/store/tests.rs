@@ -242,14 +242,23 @@ fn a_full_disk_after_the_start_does_no_harm() {
 }
 
 #[test]
-fn a_device_that_is_full_is_said_and_survived() {
-    let place = Place::new();
-    std::os::unix::fs::symlink("/dev/full", place.0.path().join("state")).unwrap();
-    let (mut store, _) = Store::open(place.0.path(), &Wakes::channel().0).unwrap();
-    assert!(matches!(
-        store.record(CALL, b"lost"),
-        Err(RecordFault::Unwritable(_))
-    ));
+fn what_is_no_file_of_ours_is_neither_written_nor_changed() {
+    let target = tempfile::NamedTempFile::new().unwrap();
+    std::fs::set_permissions(target.path(), Permissions::from_mode(0o644)).unwrap();
+    let linked = Place::new();
+    std::os::unix::fs::symlink(target.path(), linked.path()).unwrap();
+    let piped = Place::new();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, piped.path(), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    for place in [&linked, &piped] {
+        let (mut store, _) = place.open();
+        assert!(matches!(
+            store.record(CALL, b"lost"),
+            Err(RecordFault::Unwritable(_))
+        ));
+    }
+    let status = target.as_file().metadata().unwrap();
+    assert_eq!((status.len(), status.permissions().mode() & 0o777), (0, 0o644));
 }
 
 #[test]

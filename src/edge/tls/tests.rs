@@ -58,7 +58,10 @@ fn a_pin_matches_any_key_of_the_chain_and_is_no_replacement_for_it() {
     let leaf = Leaf::default();
     let (leaf_pin, root_pin) = (pin(&leaf.key), pin(&authority.key));
     let wrong = pin(&KeyPair::generate().unwrap());
-    assert_eq!(shake_hands(&authority, leaf.clone(), &[leaf_pin.clone()]), Ok(()));
+    assert_eq!(
+        shake_hands(&authority, leaf.clone(), std::slice::from_ref(&leaf_pin)),
+        Ok(())
+    );
     assert_eq!(
         shake_hands(&authority, leaf.clone(), &[wrong.clone(), root_pin]),
         Ok(())

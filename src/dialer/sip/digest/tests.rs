@@ -249,6 +249,21 @@ fn a_new_nonce_in_mid_call_is_answered_even_when_it_is_not_called_stale() {
 }
 
 #[test]
+fn the_same_nonce_in_mid_call_again_means_that_we_are_not_wanted_any_more() {
+    let mut authenticator = Authenticator::new();
+    let response = challenged(&["Digest realm=\"r\", nonce=\"1\""]);
+    authenticator
+        .take_challenges(Some(&account()), &response)
+        .unwrap();
+    authenticator.authorize(Some(&account()), &mut request(), &mut chance());
+    authenticator.note_accepted();
+    assert_eq!(
+        authenticator.take_challenges(Some(&account()), &response),
+        Err(DigestFault::Refused)
+    );
+}
+
+#[test]
 fn nonces_are_counted_in_hexadecimal_and_keep_our_nonce() {
     let mut authenticator = Authenticator::new();
     let response = challenged(&["Digest realm=\"r\", nonce=\"1\", qop=\"auth\""]);

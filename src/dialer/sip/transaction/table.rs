@@ -8,12 +8,13 @@ use super::server_invite::ServerInvite;
 use super::server_other::ServerOther;
 use super::{Failure, Output, Path};
 use crate::dialer::sip::headers::{NameAddr, Via};
+use crate::dialer::sip::wire::inspection::discard;
 use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::network::{ConnectFault, FlowId};
 use crate::time::{Deadline, Now};
 
-/// How many requests of others are remembered at once. Beyond it new ones are dropped unanswered: their senders try
-/// again.
+/// How many requests of others are remembered at once. Beyond it new ones are dropped unanswered (their senders try
+/// again) unless they belong to a dialog of ours: a flood shall not keep a far end from hanging up.
 const SERVERS: usize = 256;
 
 /// Whose client transaction it is.
@@ -137,6 +138,8 @@ enum ClientMachine {
 #[derive(Debug)]
 struct Client {
     owner: Owner,
+    /// As the request had it.
+    via: Option<Via>,
     path: Path,
     machine: ClientMachine,
 }
@@ -164,21 +167,40 @@ pub struct Transactions {
 impl Transactions {
     /// Sends a request (not an ACK) in a transaction of its own.
     pub fn start(&mut self, now: Now, owner: Owner, path: Path, request: Request) {
-        let key = ClientKey::of_request(&request);
+        let (key, via) = (ClientKey::of_request(&request), request.via_top());
         let machine = if request.method == Method::Invite {
             ClientMachine::Invite(Box::new(ClientInvite::start(now, request, path.is_reliable)))
         } else {
             ClientMachine::Other(ClientOther::start(now, &request, path.is_reliable))
         };
-        self.clients.insert(key.clone(), Client { owner, path, machine });
+        self.clients.insert(
+            key.clone(),
+            Client {
+                owner,
+                via,
+                path,
+                machine,
+            },
+        );
         self.drain_client(&key);
     }
 
-    /// Goes on with an INVITE that a process before this one sent, and that got a provisional response.
+    /// Goes on with an INVITE that got a provisional response and has no transaction here (any more).
     pub fn resume(&mut self, owner: Owner, path: Path, invite: Request) {
-        let key = ClientKey::of_request(&invite);
+        let (key, via) = (ClientKey::of_request(&invite), invite.via_top());
+        if self.clients.contains_key(&key) {
+            return;
+        }
         let machine = ClientMachine::Invite(Box::new(ClientInvite::resume(invite, path.is_reliable)));
-        self.clients.insert(key, Client { owner, path, machine });
+        self.clients.insert(
+            key,
+            Client {
+                owner,
+                via,
+                path,
+                machine,
+            },
+        );
     }
 
     /// Forgets a request without a word.
@@ -199,6 +221,14 @@ impl Transactions {
         let Some(client) = self.clients.get_mut(&key) else {
             return Some(response);
         };
+        if let Some(reason) = client.via.as_ref().and_then(|via| discard(&response, via)) {
+            tracing::debug!(
+                ?reason,
+                status = response.status,
+                "a SIP response is not looked at"
+            );
+            return None;
+        }
         match &mut client.machine {
             ClientMachine::Invite(machine) => machine.handle_response(now, response),
             ClientMachine::Other(machine) => machine.handle_response(now, response),
@@ -207,8 +237,8 @@ impl Transactions {
         None
     }
 
-    /// Takes a request.
-    pub fn handle_request(&mut self, now: Now, path: Path, request: &Request) -> Arrival {
+    /// Takes a request; `is_ours` when it belongs to a dialog of ours.
+    pub fn handle_request(&mut self, now: Now, path: Path, request: &Request, is_ours: bool) -> Arrival {
         let key = ServerKey::of(request);
         if let Some(server) = self.servers.get_mut(&key) {
             // A sender that lost its connection is answered on the one it uses now.
@@ -224,7 +254,7 @@ impl Transactions {
         if request.method == Method::Ack {
             return Arrival::Acknowledgement;
         }
-        if self.servers.len() >= SERVERS {
+        if self.servers.len() >= SERVERS && !is_ours {
             tracing::warn!(limit = SERVERS, "too many SIP requests at once, one was dropped");
             return Arrival::Absorbed;
         }

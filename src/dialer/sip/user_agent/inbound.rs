@@ -6,6 +6,7 @@ use super::{Party, UserAgent};
 use crate::dialer::sip::compose;
 use crate::dialer::sip::transaction::Path;
 use crate::dialer::sip::transaction::table::{Arrival, Owner, ServerKey};
+use crate::dialer::sip::wire::inspection::refusal;
 use crate::dialer::sip::wire::{
     Malformed, Message, Method, Request, Response, StreamItem, is_keep_alive, read_datagram,
 };
@@ -115,7 +116,8 @@ impl UserAgent {
     }
 
     fn request(&mut self, now: Now, path: Path, request: &Request) {
-        let arrival = self.transactions.handle_request(now, path, request);
+        let is_ours = self.dialog_of(request).is_some();
+        let arrival = self.transactions.handle_request(now, path, request, is_ours);
         self.drain_transactions(now);
         match arrival {
             Arrival::Absorbed => {}
@@ -140,14 +142,11 @@ impl UserAgent {
             };
             return self.respond(now, &key, request, status);
         }
-        // RFC 3261 8.2.2.3: we require nothing and understand no extension that could be required of us.
-        let unsupported = request.headers.tokens("Require");
-        if !unsupported.is_empty() {
+        let is_known = compose::ABILITIES.methods.contains(&request.method);
+        if let Some(refusal) = refusal(request, compose::ABILITIES).filter(|_| is_known) {
             let tag = self.chance.hex(8);
-            let mut response = compose::answer(request, 420, &tag);
-            response.headers.push("Unsupported", unsupported.join(", "));
-            self.transactions.respond(now, &key, &response);
-            return;
+            let response = compose::signed(refusal, &tag);
+            return self.transactions.respond(now, &key, &response);
         }
         let owner = self.dialog_of(request);
         match owner.and_then(|owner| self.parties.get_mut(&owner)) {

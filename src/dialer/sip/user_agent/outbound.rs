@@ -46,7 +46,7 @@ impl UserAgent {
             }
             Act::Send(request, whither) | Act::Acknowledge(request, whither) => {
                 self.requests
-                    .push(OutgoingRequest::start(owner, request, whither));
+                    .push(OutgoingRequest::start(now, owner, request, whither));
                 self.drain_requests(now);
             }
             Act::Resume(invite, target) => {

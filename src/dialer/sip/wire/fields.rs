@@ -41,7 +41,7 @@ impl Headers {
         let mut new = Some(header);
         let mut kept = Vec::new();
         for old in std::mem::take(&mut self.0) {
-            match names::parts(&old).0.eq_ignore_ascii_case(name) {
+            match names::is_same(names::parts(&old).0, name) {
                 true => kept.extend(new.take()),
                 false => kept.push(old),
             }
@@ -52,24 +52,24 @@ impl Headers {
 
     /// Takes all of this name out.
     pub fn remove(&mut self, name: &str) {
-        let name = names::canonical(name);
+        let name = names::in_full(name);
         self.0
-            .retain(|header| !names::parts(header).0.eq_ignore_ascii_case(name));
+            .retain(|header| !names::is_same(names::parts(header).0, name));
     }
 
     /// The value of the first of this name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let name = names::canonical(name);
+        let name = names::in_full(name);
         self.iter()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .find(|(found, _)| names::is_same(found, name))
             .map(|(_, value)| value)
     }
 
     /// The values of all of this name, a line each.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let name = names::canonical(name);
+        let name = names::in_full(name);
         self.iter()
-            .filter(move |(found, _)| found.eq_ignore_ascii_case(name))
+            .filter(move |(found, _)| names::is_same(found, name))
             .map(|(_, value)| value)
     }
 
@@ -183,7 +183,7 @@ fn header(name: &str, value: String) -> Option<rsip::Header> {
 }
 
 fn one_line(value: Cow<'_, str>) -> Cow<'_, str> {
-    match value.contains(['\r', '\n']) {
+    match value.contains('\r') || value.contains('\n') {
         true => Cow::Owned(value.replace(['\r', '\n'], " ")),
         false => value,
     }

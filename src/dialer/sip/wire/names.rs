@@ -90,11 +90,22 @@ const OTHERS: &[&str] = &[
 
 /// The canonical spelling of a name: compact forms in full, known ones in the case of their RFC, others as they are.
 pub(super) fn canonical(name: &str) -> &str {
-    if let [letter] = name.as_bytes() {
-        return expand(*letter).unwrap_or(name);
-    }
-    let is_it = |known: &&&str| known.eq_ignore_ascii_case(name);
+    let name = in_full(name);
+    let is_it = |known: &&&str| is_same(known, name);
     KNOWN.iter().chain(OTHERS).find(is_it).copied().unwrap_or(name)
+}
+
+/// The name that a compact form stands for; any other as it is.
+pub(super) fn in_full(name: &str) -> &str {
+    match name.as_bytes() {
+        [letter] => expand(*letter).unwrap_or(name),
+        _ => name,
+    }
+}
+
+/// Whether two names in full are the same.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.eq_ignore_ascii_case(other)
 }
 
 /// Every canonical name.

@@ -116,11 +116,9 @@ impl Head {
         let mut rest = lines;
         let mut count = 0;
         while !rest.is_empty() {
-            let mut ends = rest.find("\r\n").unwrap_or(rest.len());
+            let mut ends = end_of_line(rest, 0);
             while rest[ends..].starts_with("\r\n ") || rest[ends..].starts_with("\r\n\t") {
-                ends = rest[ends + 3..]
-                    .find("\r\n")
-                    .map_or(rest.len(), |next| ends + 3 + next);
+                ends = end_of_line(rest, ends + 3);
             }
             count += 1;
             if count > MOST_HEADERS {
@@ -145,7 +143,7 @@ impl Head {
         }
         let value = unfolded(value);
         // A lone CR or LF is a line end to some and none to others.
-        if value.contains(['\r', '\n']) {
+        if value.contains('\r') || value.contains('\n') {
             return Err("a header holds a lone CR or LF");
         }
         self.headers.push(name, value);
@@ -284,6 +282,19 @@ impl Malformed {
     }
 }
 
+/// Where the line ends that holds `from`: at its CRLF, or at the end of the text.
+fn end_of_line(text: &str, from: usize) -> usize {
+    let mut searched = from;
+    while let Some(found) = text[searched..].find('\n') {
+        let line_feed = searched + found;
+        if line_feed > from && text[..line_feed].ends_with('\r') {
+            return line_feed - 1;
+        }
+        searched = line_feed + 1;
+    }
+    text.len()
+}
+
 /// Makes each fold one space (RFC 3261 7.3.1), and takes the white space around the whole away.
 fn unfolded(value: &str) -> String {
     const WHITE: [char; 2] = [' ', '\t'];
@@ -327,7 +338,7 @@ fn read_status_line(line: &str) -> Result<StartLine, Refusal> {
         .ok()
         .filter(|status| is_status && (100..700).contains(status));
     let phrase = parts.next().unwrap_or("");
-    if phrase.contains(['\r', '\n']) {
+    if phrase.contains('\r') || phrase.contains('\n') {
         return Err(refusal("the status line holds a lone CR or LF"));
     }
     status

@@ -6,6 +6,10 @@ use super::read::{Head, LONGEST_MESSAGE, end_of_head};
 use super::{Malformed, Message};
 
 /// What comes out of a stream.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages, and none is kept"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamItem {
     /// A message.
@@ -74,45 +78,53 @@ impl StreamReader {
         reason = "a reader is no iterator: after None more may come"
     )]
     pub fn next(&mut self) -> Option<Result<StreamItem, Malformed>> {
-        loop {
-            match &mut self.state {
-                State::Broken => return None,
-                State::InBody { .. } => return self.finish_body(),
-                State::BetweenMessages {
-                    searched,
-                    after_line_end,
-                } => {
-                    let rest = &self.buffer[self.start..];
-                    if *searched == 0 && rest.starts_with(b"\r\n") {
-                        self.start += 2;
-                        *after_line_end = !*after_line_end;
-                        let is_first = *after_line_end;
-                        return Some(Ok(if is_first {
-                            StreamItem::KeepAlivePong
-                        } else {
-                            StreamItem::KeepAlivePing
-                        }));
-                    }
-                    // A CR alone may become a line end; with anything else behind it it is no start line.
-                    if rest.is_empty() || rest == b"\r" {
-                        return None;
-                    }
-                    let Some(end) = end_of_head(&rest[*searched..]).map(|end| *searched + end) else {
-                        if rest.len() > LONGEST_MESSAGE {
-                            return Some(Err(self.break_off(Malformed::silent("the head is too long"))));
-                        }
-                        // The last three bytes may be the beginning of the end.
-                        *searched = rest.len().saturating_sub(3);
-                        return None;
-                    };
-                    let head = Head::read(&rest[..end]);
-                    self.start += end;
-                    if let Err(malformed) = self.enter_body(head, end) {
-                        return Some(Err(self.break_off(malformed)));
-                    }
-                }
-            }
+        if let Some(line_end) = self.take_line_end() {
+            return Some(Ok(line_end));
         }
+        if let Err(malformed) = self.take_head() {
+            return Some(Err(self.break_off(malformed)));
+        }
+        self.take_body()
+    }
+
+    /// A line end before a start line (RFC 3261 7.5).
+    fn take_line_end(&mut self) -> Option<StreamItem> {
+        let State::BetweenMessages {
+            searched: 0,
+            after_line_end,
+        } = &mut self.state
+        else {
+            return None;
+        };
+        if !self.buffer[self.start..].starts_with(b"\r\n") {
+            return None;
+        }
+        self.start += 2;
+        *after_line_end = !*after_line_end;
+        Some(match after_line_end {
+            true => StreamItem::KeepAlivePong,
+            false => StreamItem::KeepAlivePing,
+        })
+    }
+
+    /// Goes into the body when all of the head is there.
+    fn take_head(&mut self) -> Result<(), Malformed> {
+        let State::BetweenMessages { searched, .. } = &mut self.state else {
+            return Ok(());
+        };
+        let rest = &self.buffer[self.start..];
+        let end = end_of_head(&rest[*searched..]).map(|end| *searched + end);
+        if end.unwrap_or(rest.len()) > LONGEST_MESSAGE {
+            return Err(Malformed::silent("the head is too long"));
+        }
+        let Some(end) = end else {
+            // The last three bytes may be the beginning of the end.
+            *searched = rest.len().saturating_sub(3);
+            return Ok(());
+        };
+        let head = Head::read(&rest[..end]);
+        self.start += end;
+        self.enter_body(head, end)
     }
 
     fn enter_body(&mut self, head: Head, head_length: usize) -> Result<(), Malformed> {
@@ -135,7 +147,7 @@ impl StreamReader {
         Ok(())
     }
 
-    fn finish_body(&mut self) -> Option<Result<StreamItem, Malformed>> {
+    fn take_body(&mut self) -> Option<Result<StreamItem, Malformed>> {
         let State::InBody { length, .. } = &self.state else {
             return None;
         };

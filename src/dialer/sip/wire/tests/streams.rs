@@ -38,6 +38,7 @@ fn a_stream_whose_framing_two_readers_could_see_differently_is_given_up() {
         "Content-Length: 0\r\nl: 0",
         "Content-Length: +0",
         "Content-Length: 0, 5",
+        "Content-Length: 18446744073709551615",
         "Content-Length: 5\r\nSubject: a\nContent-Length: 0",
         "Content-Length: 5\r\nX: a\r\n\0 b\r\nno colon",
         "Content-Length: 5\r\nContent-Length\0: 0",
@@ -105,6 +106,8 @@ fn a_stream_holds_no_more_than_one_message_needs() {
     assert!(matches!(reader.next(), Some(Err(Malformed { fatal: true, .. }))));
     reader.push(&lines(&["Content-Length: 0"], ""));
     assert_eq!(reader.next(), None);
+    let ended = [endless.as_slice(), b"\r\n\r\n"].concat();
+    assert_eq!(read_all(&ended), read_in_pieces(&ended, 1));
     let items = read_all(&lines(&["Content-Length: 65500"], ""));
     let [Err(malformed)] = items.as_slice() else {
         panic!("{items:?}")

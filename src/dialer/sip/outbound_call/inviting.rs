@@ -1,0 +1,379 @@
+//! The INVITE of a call: written down, sent, challenged, answered, refused, failed.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::conversation::{self, Conversation};
+use super::{Audio, EarlyAnswer, OutboundCall, Progress, Reached, State, is_description};
+use crate::call::{Agreed, CallEvent, EndReason};
+use crate::dialer::sip::compose;
+use crate::dialer::sip::farewell::Farewell;
+use crate::dialer::sip::headers::{CSeq, NameAddr};
+use crate::dialer::sip::leg::{Act, Invitation, Leg};
+use crate::dialer::sip::locate::Target;
+use crate::dialer::sip::offer_answer::{self, OfferParts};
+use crate::dialer::sip::recovery::{self, RecordedState};
+use crate::dialer::sip::request::Whither;
+use crate::dialer::sip::transaction::Failure;
+use crate::dialer::sip::uri::{Host, Scheme, Uri};
+use crate::dialer::sip::wire::{Method, Request, Response};
+use crate::media::{self, Direction};
+use crate::network::Transport;
+use crate::time::Now;
+
+/// What [`State::Inviting`] and [`State::Early`] have in common.
+struct OpenInvite<'a> {
+    reached: Reached,
+    others: Option<&'a VecDeque<Target>>,
+    invitation: &'a Invitation,
+    offered: &'a OfferParts,
+    early_answer: Option<&'a EarlyAnswer>,
+}
+
+impl OutboundCall {
+    /// Records an INVITE and sends it.
+    pub(super) fn invite(&mut self, now: Now, reached: Reached, others: VecDeque<Target>, audio: SocketAddr) {
+        let public = self.profile.settings.public_address;
+        let offered = OfferParts {
+            address: SocketAddr::new(public.unwrap_or(audio.ip()), audio.port()),
+            codecs: self.profile.settings.codecs.clone(),
+            telephone_event: conversation::offers_telephone_event(self.profile.settings.dtmf),
+            session_id: self.identity.session_id,
+            version: 1,
+            direction: Direction::SendReceive,
+        };
+        let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
+        self.number = self.number.saturating_add(1);
+        let mut request = self.compose_invite(reached.target.transport, local, &offered);
+        self.authenticator
+            .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
+        let invitation = Invitation {
+            request: request.clone(),
+            target: reached.target,
+            local,
+            local_port: reached.port,
+        };
+        let record = invitation.record(RecordedState::Inviting);
+        if !recovery::fits(&record) {
+            return self.end(EndReason::OurFault(
+                "the INVITE is too long to be written down".to_owned(),
+            ));
+        }
+        tracing::debug!(call_id = %self.call, dialled = self.shown, remote = %reached.target.address, "INVITE leaves");
+        self.acts.push_back(Act::Record(record));
+        self.acts
+            .push_back(Act::Send(request, Whither::Exactly(reached.target)));
+        self.acts.push_back(Act::Sync);
+        self.left = self.left.or(Some(now.moment));
+        self.enter(State::Inviting {
+            reached,
+            others,
+            invitation,
+            offered,
+        });
+    }
+
+    fn compose_invite(&mut self, transport: Transport, local: SocketAddr, offered: &OfferParts) -> Request {
+        let identity = &self.identity;
+        let mut request = Request::new(Method::Invite, identity.to.clone());
+        let via = compose::via(transport, local, &mut self.chance);
+        let contact = contact(&identity.from.uri, local, transport);
+        let headers = &mut request.headers;
+        headers.push("Via", via.to_string());
+        if let Some(route) = &identity.route {
+            headers.push("Route", NameAddr::new(route.clone()).to_string());
+        }
+        headers.push("Max-Forwards", "70");
+        headers.push("From", identity.from.to_string());
+        headers.push("To", NameAddr::new(identity.to.clone()).to_string());
+        headers.push("Call-ID", identity.call_id.clone());
+        headers.push(
+            "CSeq",
+            CSeq {
+                number: self.number,
+                method: Method::Invite,
+            }
+            .to_string(),
+        );
+        headers.push("Contact", NameAddr::new(contact).to_string());
+        headers.push("Allow", compose::ALLOW);
+        headers.push("Supported", "");
+        headers.push("User-Agent", compose::PRODUCT);
+        headers.push("Content-Type", "application/sdp");
+        request.body = offer_answer::offer(offered);
+        request
+    }
+
+    /// A response to a request of ours.
+    pub fn handle_response(&mut self, now: Now, response: &Response) {
+        let Some(cseq) = response.cseq() else { return };
+        match cseq.method {
+            Method::Invite if cseq.number == self.number => self.invite_answered(now, response),
+            Method::Invite => {}
+            _ => self.request_answered(now, cseq.number, response),
+        }
+    }
+
+    fn invite_answered(&mut self, now: Now, response: &Response) {
+        match (&self.state, response.status) {
+            (State::Inviting { .. } | State::Early { .. }, 100..=199) => self.progressed(response),
+            (State::Inviting { .. } | State::Early { .. }, 200..=299) => self.answered(now, response),
+            (State::Inviting { .. } | State::Early { .. }, _) => self.refused(now, response),
+            (State::Confirmed(conversation), 200..=299) => {
+                if conversation.leg.dialog.is_answered_by(response) {
+                    // RFC 3261 13.2.2.4: the ACK was lost.
+                    self.acts.push_back(conversation.leg.acknowledge());
+                } else if let Some(leg) =
+                    Leg::begin(conversation.leg.invitation.clone(), response, &mut self.chance)
+                {
+                    tracing::info!(call_id = %self.call, "a second far end answered, it is hung up");
+                    let fork = Farewell::fork(now, self.profile.clone(), self.chance.fork(), leg);
+                    self.acts.push_back(Act::Fork(Box::new(fork)));
+                }
+            }
+            (
+                State::Locating { .. }
+                | State::Connecting { .. }
+                | State::ReservingMedia { .. }
+                | State::Confirmed(_)
+                | State::Ended,
+                _,
+            ) => {}
+        }
+    }
+
+    fn progressed(&mut self, response: &Response) {
+        let heard = if response.status == 180 {
+            Progress::Ringing
+        } else {
+            Progress::Proceeding
+        };
+        let early_answer = Some(response)
+            .filter(|response| has_description(response))
+            .map(|response| EarlyAnswer {
+                tag: response.to().and_then(|to| to.tag().map(str::to_owned)),
+                body: response.body.clone(),
+            });
+        match &mut self.state {
+            State::Inviting {
+                reached,
+                invitation,
+                offered,
+                ..
+            } => {
+                let (reached, invitation, offered) = (*reached, invitation.clone(), offered.clone());
+                self.acts
+                    .push_back(Act::Record(invitation.record(RecordedState::Early)));
+                self.acts.push_back(Act::Sync);
+                self.enter(State::Early {
+                    reached,
+                    invitation,
+                    offered,
+                    early_answer,
+                });
+            }
+            // RFC 3261 13.2.1: the first description of a dialog counts.
+            State::Early {
+                early_answer: first, ..
+            } if first.is_none() => *first = early_answer,
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Early { .. }
+            | State::Confirmed(_)
+            | State::Ended => {}
+        }
+        if self.progress < Progress::Proceeding {
+            self.acts
+                .push_back(Act::Event(CallEvent::Proceeding { call: self.call }));
+        }
+        if self.progress < Progress::Ringing && heard == Progress::Ringing {
+            self.acts
+                .push_back(Act::Event(CallEvent::Ringing { call: self.call }));
+        }
+        self.progress = self.progress.max(heard);
+    }
+
+    /// The INVITE that waits for its final response.
+    fn open_invite(&self) -> Option<OpenInvite<'_>> {
+        match &self.state {
+            State::Inviting {
+                reached,
+                others,
+                invitation,
+                offered,
+            } => Some(OpenInvite {
+                reached: *reached,
+                others: Some(others),
+                invitation,
+                offered,
+                early_answer: None,
+            }),
+            State::Early {
+                reached,
+                invitation,
+                offered,
+                early_answer,
+            } => Some(OpenInvite {
+                reached: *reached,
+                others: None,
+                invitation,
+                offered,
+                early_answer: early_answer.as_ref(),
+            }),
+            State::Locating { .. }
+            | State::Connecting { .. }
+            | State::ReservingMedia { .. }
+            | State::Confirmed(_)
+            | State::Ended => None,
+        }
+    }
+
+    /// A 2xx: acknowledged at once, whatever comes of it (RFC 3261 13.2.2.4).
+    fn answered(&mut self, now: Now, response: &Response) {
+        let Some(open) = self.open_invite() else { return };
+        let (invitation, offered) = (open.invitation.clone(), open.offered.clone());
+        let early_answer = open.early_answer;
+        // The 2xx counts; without a description of its own that of a provisional response of the same dialog does
+        // (RFC 3261 13.2.1).
+        let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
+        let body = match early_answer {
+            _ if has_description(response) => response.body.clone(),
+            Some(early) if early.tag == tag => early.body.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        let Some(leg) = Leg::begin(invitation, response, &mut self.chance) else {
+            return;
+        };
+        let record = leg.record();
+        let is_recordable = recovery::fits(&record);
+        if is_recordable {
+            self.acts.push_back(Act::Record(record));
+        }
+        self.acts.push_back(leg.acknowledge());
+        self.acts.push_back(Act::Sync);
+        self.authenticator.note_accepted();
+        if !is_recordable {
+            return self.leave(
+                now,
+                leg,
+                EndReason::Broken("the answer is too long to be written down".to_owned()),
+            );
+        }
+        if body.is_empty() {
+            let why = "the answer has no session description".to_owned();
+            return self.leave(now, leg, EndReason::NoUsableAudio(why));
+        }
+        match offer_answer::read_answer(&offered, &body) {
+            Ok(plan) => self.converse(leg, offered, plan, response),
+            Err(fault) => self.leave(now, leg, EndReason::NoUsableAudio(fault.to_string())),
+        }
+    }
+
+    fn converse(&mut self, leg: Leg, offered: OfferParts, plan: media::Plan, response: &Response) {
+        let agreed = Agreed {
+            transport: leg.invitation.target.transport,
+            codec: plan.codec.name(),
+            srtp: false,
+        };
+        self.acts
+            .push_back(Act::Media(media::Command::Start(Box::new(plan.clone()))));
+        self.acts.push_back(Act::Event(CallEvent::Answered {
+            call: self.call,
+            agreed,
+        }));
+        self.enter(State::Confirmed(Box::new(Conversation::new(
+            leg, offered, plan, response,
+        ))));
+    }
+
+    fn refused(&mut self, now: Now, response: &Response) {
+        if matches!(response.status, 401 | 407) {
+            return self.challenged(now, response);
+        }
+        self.acts.push_back(Act::Erase);
+        let phrase = response
+            .phrase
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(128)
+            .collect();
+        self.end(EndReason::Refused {
+            status: response.status,
+            phrase,
+        });
+    }
+
+    fn challenged(&mut self, now: Now, response: &Response) {
+        let status = response.status;
+        let Some(reached) = self.open_invite().map(|open| open.reached) else {
+            return;
+        };
+        let taken = self
+            .authenticator
+            .take_challenges(self.profile.account.as_ref(), response);
+        match (taken, self.audio) {
+            (Ok(()), Audio::Reserved(audio)) => self.invite(now, reached, VecDeque::new(), audio),
+            (Ok(()), Audio::None | Audio::Asked) => {
+                self.acts.push_back(Act::Erase);
+                self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));
+            }
+            (Err(fault), _) => {
+                self.acts.push_back(Act::Erase);
+                self.end(EndReason::NotAuthorized {
+                    status,
+                    why: fault.to_string(),
+                });
+            }
+        }
+    }
+
+    /// The end of a transaction without answer.
+    pub fn handle_failure(&mut self, now: Now, cseq: &CSeq, failure: Failure) {
+        if cseq.method != Method::Invite {
+            return self.request_failed(now, cseq.number, &failure);
+        }
+        if cseq.number != self.number {
+            return;
+        }
+        let Some(open) = self.open_invite() else { return };
+        let invitation = open.invitation.clone();
+        let others = open.others.cloned().unwrap_or_default();
+        match failure {
+            Failure::TimedOut => {
+                let farewell = Farewell::linger(now, self.profile.clone(), self.chance.fork(), invitation);
+                self.leave_with(farewell, EndReason::Silent(self.shown.clone()));
+            }
+            Failure::Flow(fault) if invitation.target.transport.is_stream() => {
+                // The far end may have read it before the connection broke: what still comes of it is ended.
+                let farewell = Farewell::armed(now, self.profile.clone(), self.chance.fork(), invitation);
+                let reason = self.unreachable_reason(fault);
+                self.leave_with(farewell, reason);
+            }
+            Failure::Flow(fault) => {
+                self.acts.push_back(Act::Erase);
+                self.connect(now, others, Some(fault));
+            }
+        }
+    }
+}
+
+/// Where requests of theirs reach us.
+fn contact(identity: &Uri, local: SocketAddr, transport: Transport) -> Uri {
+    let user = identity.user_decoded();
+    let uri = Uri::build(
+        Scheme::Sip,
+        user.as_deref(),
+        &Host::from(local.ip()),
+        Some(local.port()),
+    );
+    match transport {
+        Transport::Udp => uri,
+        Transport::Tcp | Transport::Tls => uri.with_parameter("transport", Some(transport.in_lower_case())),
+    }
+}
+
+/// Whether a message carries a session description.
+fn has_description(response: &Response) -> bool {
+    !response.body.is_empty() && is_description(response.headers.get("Content-Type"))
+}

@@ -1,0 +1,230 @@
+//! Whole calls as transcripts: each is a promise of the dialer.
+
+use super::transcript::{play, play_with_password};
+
+/// A transcript by its name.
+macro_rules! transcript {
+    ($name:literal) => {
+        include_str!(concat!("../../../../tests/data/sip_calls/", $name, ".txt"))
+    };
+}
+
+#[test]
+fn a_call_rings_is_answered_and_is_hung_up_here() {
+    play(transcript!("normal_call"));
+}
+
+#[test]
+fn the_far_end_hangs_up() {
+    play(transcript!("hung_up_there"));
+}
+
+#[test]
+fn challenges_are_answered_with_md5_for_invite_and_bye() {
+    play_with_password(transcript!("challenged_md5"));
+}
+
+#[test]
+fn a_proxy_and_the_far_end_behind_it_are_both_answered() {
+    play_with_password(transcript!("challenged_by_proxy"));
+}
+
+#[test]
+fn a_wrong_password_is_not_tried_for_ever() {
+    play_with_password(transcript!("wrong_password"));
+}
+
+#[test]
+fn without_a_password_a_challenge_ends_the_call() {
+    play(transcript!("no_password"));
+}
+
+#[test]
+fn a_stale_nonce_is_tried_again() {
+    play_with_password(transcript!("stale_nonce"));
+}
+
+#[test]
+fn a_cancel_waits_for_the_first_provisional_response() {
+    play(transcript!("hung_up_before_any_response"));
+}
+
+#[test]
+fn a_late_answer_is_acknowledged_and_hung_up() {
+    play(transcript!("hung_up_before_any_response_but_answered"));
+}
+
+#[test]
+fn a_ringing_call_is_cancelled() {
+    play(transcript!("hung_up_while_ringing"));
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_hung_up() {
+    play(transcript!("cancel_crosses_answer"));
+}
+
+#[test]
+fn a_cancelled_call_that_nobody_ends_is_given_up() {
+    play(transcript!("cancel_unanswered"));
+}
+
+#[test]
+fn an_unanswered_call_is_cancelled_after_its_ring_timeout() {
+    play(transcript!("rang_too_long"));
+}
+
+#[test]
+fn a_busy_far_end_ends_the_call_and_its_repeats_are_acknowledged() {
+    play(transcript!("busy"));
+}
+
+#[test]
+fn a_redirection_ends_the_call() {
+    play(transcript!("moved"));
+}
+
+#[test]
+fn an_answer_without_description_is_hung_up() {
+    play(transcript!("answer_without_description"));
+}
+
+#[test]
+fn an_answer_without_audio_is_hung_up() {
+    play(transcript!("answer_refuses_audio"));
+}
+
+#[test]
+fn the_description_of_a_provisional_response_stands_in_for_that_of_the_answer() {
+    play(transcript!("early_description_counts"));
+}
+
+#[test]
+fn the_description_of_another_dialog_does_not() {
+    play(transcript!("early_description_of_another_fork"));
+}
+
+#[test]
+fn silence_is_given_up_after_32_seconds_of_doubling_repeats() {
+    play(transcript!("silence"));
+}
+
+#[test]
+fn a_repeated_answer_gets_its_acknowledgement_again() {
+    play(transcript!("lost_acknowledgement"));
+}
+
+#[test]
+fn a_second_answer_is_hung_up() {
+    play(transcript!("forked"));
+}
+
+#[test]
+fn an_icmp_error_ends_a_try_at_once() {
+    play(transcript!("icmp"));
+}
+
+#[test]
+fn an_icmp_error_leads_to_the_next_address() {
+    play(transcript!("icmp_next_address"));
+}
+
+#[test]
+fn a_name_that_does_not_exist_ends_the_call() {
+    play(transcript!("no_such_name"));
+}
+
+#[test]
+fn silent_name_servers_end_the_call() {
+    play(transcript!("no_answer_from_names"));
+}
+
+#[test]
+fn a_refused_connection_ends_a_try_at_once() {
+    play(transcript!("tcp_refused"));
+}
+
+#[test]
+fn a_refused_connection_leads_to_the_next_address() {
+    play(transcript!("tcp_refused_next_address"));
+}
+
+#[test]
+fn a_bye_opens_a_new_connection_when_the_old_one_is_gone() {
+    play(transcript!("tcp_reset_in_call"));
+}
+
+#[test]
+fn a_call_whose_connection_broke_is_still_cancelled() {
+    play(transcript!("tcp_reset_before_any_response"));
+}
+
+#[test]
+fn a_bye_without_connection_is_tried_for_32_seconds() {
+    play(transcript!("bye_unreachable_is_tried_again"));
+}
+
+#[test]
+fn the_far_end_holds_and_resumes() {
+    play(transcript!("hold_and_resume"));
+}
+
+#[test]
+fn a_reinvite_without_offer_gets_ours() {
+    play(transcript!("reinvite_without_offer"));
+}
+
+#[test]
+fn a_reinvite_that_is_never_acknowledged_ends_the_call() {
+    play(transcript!("reinvite_unacknowledged"));
+}
+
+#[test]
+fn an_unusable_offer_is_refused_and_the_call_goes_on() {
+    play(transcript!("unusable_offer_changes_nothing"));
+}
+
+#[test]
+fn their_requests_get_the_right_status() {
+    play(transcript!("their_requests"));
+}
+
+#[test]
+fn digits_go_into_rtp_when_the_answer_has_telephone_event() {
+    play(transcript!("digits_in_rtp"));
+}
+
+#[test]
+fn digits_go_by_info_when_the_far_end_allows_it() {
+    play_with_password(transcript!("digits_by_info"));
+}
+
+#[test]
+fn digits_that_cannot_be_sent_are_said_so() {
+    play(transcript!("digits_by_no_way"));
+}
+
+#[test]
+fn requests_follow_the_recorded_route() {
+    play(transcript!("record_route"));
+}
+
+#[test]
+fn a_strict_router_becomes_the_request_uri() {
+    play(transcript!("strict_route"));
+}
+
+#[test]
+fn a_contact_with_a_name_is_looked_up() {
+    play(transcript!("named_contact"));
+}
+
+#[test]
+fn an_unanswered_bye_is_given_up_after_32_seconds() {
+    play(transcript!("bye_unanswered"));
+}
+
+#[test]
+fn silent_name_servers_do_not_keep_a_dialog_waiting() {
+    play(transcript!("named_contact_unanswered"));
+}

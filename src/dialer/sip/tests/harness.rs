@@ -1,0 +1,325 @@
+//! A world without sockets: flows open at once, the audio side says yes, time passes when told.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::settings;
+use crate::call::{CallCommand, CallEvent, CallId, DialTarget, EndedHere, Protocol};
+use crate::chance::Chance;
+use crate::dialer::sip::Settings;
+use crate::dialer::sip::user_agent::UserAgent;
+use crate::dialer::sip::wire::{Message, Request, Response, StreamItem, StreamReader, read_datagram};
+use crate::dialer::{self, Dialer, Input, Output, Parts};
+use crate::media;
+use crate::network::{
+    ConnectFault, FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Question, Transport,
+};
+use crate::record::{Restored, Slot};
+use crate::secret::Secret;
+use crate::time::{Moment, Now};
+
+/// Where our datagrams and streams come from.
+pub const HERE: &str = "192.0.2.10";
+
+/// A message that left.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: Moment,
+    pub flow: FlowId,
+    pub message: Message,
+}
+
+pub struct World {
+    pub agent: UserAgent,
+    pub now: Now,
+    pub sent: VecDeque<Sent>,
+    pub events: VecDeque<CallEvent>,
+    pub media: VecDeque<media::Command>,
+    pub questions: VecDeque<(QueryId, Question)>,
+    pub recovered: Vec<usize>,
+    pub slots: BTreeMap<Slot, Vec<u8>>,
+    /// Every output in order.
+    pub all: Vec<Output>,
+    pub flows: BTreeMap<FlowId, FlowRequest>,
+    /// The far addresses that refuse.
+    pub refusing: BTreeSet<SocketAddr>,
+    /// Local ports that are taken.
+    pub taken: BTreeSet<u16>,
+    /// Whether the audio side has a socket.
+    pub has_audio: bool,
+    readers: BTreeMap<FlowId, StreamReader>,
+    next_call: u128,
+}
+
+impl World {
+    /// A room that has just started, with nothing left behind.
+    pub fn new() -> Self {
+        Self::with(settings(), Restored::default())
+    }
+
+    pub fn with(sip: Settings, restored: Restored) -> Self {
+        let settings = dialer::Settings { sip };
+        let chance = Chance::from_seed([9; 32]);
+        let agent = UserAgent::new(Parts {
+            index: 0,
+            settings: &settings,
+            chance,
+            restored: &restored,
+        });
+        let moment = Moment::since_boot(Duration::from_secs(1000));
+        let mut world = Self {
+            agent,
+            now: Now {
+                moment,
+                wall: jiff::Timestamp::UNIX_EPOCH,
+            },
+            sent: VecDeque::new(),
+            events: VecDeque::new(),
+            media: VecDeque::new(),
+            questions: VecDeque::new(),
+            recovered: Vec::new(),
+            slots: restored.0.into_iter().collect(),
+            all: Vec::new(),
+            flows: BTreeMap::new(),
+            refusing: BTreeSet::new(),
+            taken: BTreeSet::new(),
+            has_audio: true,
+            readers: BTreeMap::new(),
+            next_call: 0,
+        };
+        world.input(Input::Start);
+        world
+    }
+
+    /// Gives an input and carries out all that follows from it at once.
+    pub fn input(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.agent.handle_input(self.now, input);
+            while let Some(output) = self.agent.poll_output() {
+                self.all.push(output.clone());
+                inputs.extend(self.carry_out(output));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Event(event) => self.events.push_back(event),
+            Output::OpenFlow(flow, request) => return Some(Input::Flow(flow, self.open(flow, request))),
+            Output::Transmit { flow, to, bytes } => self.transmitted(flow, to, &bytes),
+            Output::CloseFlow(flow) => {
+                self.flows.remove(&flow).expect("only an open flow is closed");
+            }
+            Output::LookUp(query, question) => self.questions.push_back((query, question)),
+            Output::Media(call, command) => {
+                self.media.push_back(command.clone());
+                if let media::Command::Reserve { source } = command {
+                    let event = match self.has_audio {
+                        true => media::Event::Reserved {
+                            local: SocketAddr::new(source, 16384),
+                        },
+                        false => media::Event::ReserveFailed {
+                            why: "no ports".to_owned(),
+                        },
+                    };
+                    return Some(Input::Media(call, event));
+                }
+            }
+            Output::Record(slot, content) => {
+                assert!(content.len() <= crate::record::SLOT_CAPACITY);
+                self.slots.insert(slot, content);
+            }
+            Output::Erase(slot) => {
+                self.slots.remove(&slot);
+            }
+            Output::Sync => {}
+            Output::Recovered { ended } => self.recovered.push(ended),
+        }
+        None
+    }
+
+    fn open(&mut self, flow: FlowId, request: FlowRequest) -> FlowEvent {
+        let here = |port| SocketAddr::new(HERE.parse().unwrap(), port);
+        let event = match request {
+            FlowRequest::ListenUdp { bind } | FlowRequest::ListenTcp { bind } => {
+                if self.taken.contains(&bind.port()) {
+                    return FlowEvent::Failed(ConnectFault::Socket("address in use".to_owned()));
+                }
+                let port = if bind.port() == 0 { 40123 } else { bind.port() };
+                let local = SocketAddr::new(bind.ip(), port);
+                FlowEvent::Opened { local, remote: local }
+            }
+            FlowRequest::ConnectUdp { remote, local_port } => {
+                let port = if local_port == 0 { 40123 } else { local_port };
+                FlowEvent::Opened {
+                    local: here(port),
+                    remote,
+                }
+            }
+            FlowRequest::ConnectTcp { remote } if self.refusing.contains(&remote) => {
+                return FlowEvent::Failed(ConnectFault::Refused(remote));
+            }
+            FlowRequest::ConnectTcp { remote } => FlowEvent::Opened {
+                local: here(50000),
+                remote,
+            },
+            FlowRequest::ConnectTls { .. } => panic!("TLS was not asked for"),
+        };
+        self.flows.insert(flow, request);
+        event
+    }
+
+    fn transmitted(&mut self, flow: FlowId, to: Option<SocketAddr>, bytes: &[u8]) {
+        let accepted = flow.0 >= FlowId::ACCEPTED;
+        let request = self.flows.get(&flow);
+        assert!(
+            accepted || request.is_some(),
+            "bytes are sent on an open flow only"
+        );
+        let at = self.now.moment;
+        let is_listening = matches!(request, Some(FlowRequest::ListenUdp { .. }));
+        assert_eq!(
+            to.is_some(),
+            is_listening,
+            "only datagrams of a listening flow name their receiver"
+        );
+        if accepted || matches!(request, Some(FlowRequest::ConnectTcp { .. })) {
+            let reader = self.readers.entry(flow).or_default();
+            reader.push(bytes);
+            while let Some(item) = reader.next() {
+                if let StreamItem::Message(message) = item.expect("our messages can be read") {
+                    self.sent.push_back(Sent { at, flow, message });
+                }
+            }
+        } else {
+            match read_datagram(bytes) {
+                Ok(message) => self.sent.push_back(Sent { at, flow, message }),
+                // A refusal repeats what was malformed.
+                Err(malformed) => assert!(bytes.starts_with(b"SIP/2.0 4"), "{malformed}"),
+            }
+        }
+    }
+
+    /// Lets time pass, with a wake-up at each deadline.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now.moment + time;
+        while let Some(deadline) = self.agent.next_deadline().filter(|deadline| deadline.at <= end) {
+            let is_stuck = deadline.at <= self.now.moment;
+            self.now.moment = self.now.moment.max(deadline.at);
+            self.input(Input::Deadline);
+            let next = self.agent.next_deadline();
+            assert!(
+                !is_stuck || next != Some(deadline),
+                "the deadline {deadline:?} does not go away"
+            );
+        }
+        self.now.moment = end;
+    }
+
+    pub fn dial(&mut self, address: &str) -> CallId {
+        self.dial_with(address, Duration::from_secs(60))
+    }
+
+    pub fn dial_with(&mut self, address: &str, ring_timeout: Duration) -> CallId {
+        self.next_call += 1;
+        let call = CallId(uuid::Uuid::from_u128(self.next_call));
+        let target = DialTarget {
+            protocol: Protocol::Sip,
+            address: Secret::new(address),
+            shown: address.to_owned(),
+        };
+        self.input(Input::Command(CallCommand::Dial {
+            call,
+            target,
+            ring_timeout,
+        }));
+        call
+    }
+
+    pub fn hang_up(&mut self, call: CallId) {
+        self.input(Input::Command(CallCommand::HangUp {
+            call,
+            why: EndedHere::Asked,
+        }));
+    }
+
+    /// Bytes from the far end of a flow.
+    pub fn receive(&mut self, flow: FlowId, bytes: Vec<u8>) {
+        let from = match self.flows.get(&flow) {
+            Some(FlowRequest::ConnectUdp { remote, .. } | FlowRequest::ConnectTcp { remote }) => *remote,
+            _ => "192.0.2.20:5060".parse().unwrap(),
+        };
+        self.input(Input::Flow(flow, FlowEvent::Received { from, bytes }));
+    }
+
+    pub fn answer_names(&mut self, addresses: &[&str]) {
+        let (query, _) = self.questions.pop_front().expect("a question to answer");
+        let answer = match addresses {
+            [] => NamesAnswer::NotFound,
+            some => NamesAnswer::Addresses(some.iter().map(|address| address.parse().unwrap()).collect()),
+        };
+        self.input(Input::Names(query, answer));
+    }
+
+    /// The flow that listens for datagrams.
+    pub fn listening(&self) -> FlowId {
+        let is_udp = |request: &FlowRequest| matches!(request, FlowRequest::ListenUdp { .. });
+        *self
+            .flows
+            .iter()
+            .find(|(_, request)| is_udp(request))
+            .expect("a listening flow")
+            .0
+    }
+
+    pub fn next_request(&mut self) -> (FlowId, Request) {
+        match self.sent.pop_front() {
+            Some(Sent {
+                flow,
+                message: Message::Request(request),
+                ..
+            }) => (flow, request),
+            other => panic!("a request should have left, not {other:?}"),
+        }
+    }
+
+    pub fn next_response(&mut self) -> Response {
+        match self.sent.pop_front() {
+            Some(Sent {
+                message: Message::Response(response),
+                ..
+            }) => response,
+            other => panic!("a response should have left, not {other:?}"),
+        }
+    }
+
+    /// What a process that starts now would find.
+    pub fn restored(&self) -> Restored {
+        Restored(
+            self.slots
+                .iter()
+                .map(|(slot, content)| (*slot, content.clone()))
+                .collect(),
+        )
+    }
+
+    pub fn agent_is_quiet(&self) -> bool {
+        self.agent.is_quiet()
+    }
+
+    pub fn dialogs_written(&self) -> usize {
+        self.slots
+            .keys()
+            .filter(|slot| matches!(slot, Slot::Dialog(_)))
+            .count()
+    }
+
+    pub fn transport_of(&self, flow: FlowId) -> Transport {
+        match self.flows.get(&flow) {
+            Some(FlowRequest::ConnectTcp { .. } | FlowRequest::ListenTcp { .. }) => Transport::Tcp,
+            _ => Transport::Udp,
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! Plays the transcripts of `tests/data/sip_calls`. A line is one of:
+//! `! …` what the room or the network does, `> …` a message that must leave at this very moment, `< …` one that
+//! comes, `= …` an event that the room must get, `~ …` a command that the audio side must get, `$ …` what is written
+//! down, `@ +TIME` time passes. Nothing that is not in the transcript may happen but at its end.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::harness::{Sent, World};
+use super::settings;
+use crate::call::{CallCommand, CallEvent, CallId, DigitScript, EndedHere};
+use crate::dialer::Input;
+use crate::dialer::sip::Settings;
+use crate::dialer::sip::headers::{CSeq, NameAddr};
+use crate::dialer::sip::uri::Uri;
+use crate::dialer::sip::wire::{Message, Method, Request, Response, reason_phrase};
+use crate::media::{self, Direction};
+use crate::network::{ConnectFault, FlowEvent, FlowId};
+use crate::record::Restored;
+use crate::secret::Secret;
+
+struct Player {
+    world: World,
+    call: Option<CallId>,
+    /// Every request of ours so far, the newest last.
+    ours: Vec<(FlowId, Request)>,
+    /// Every response of ours so far.
+    answers: Vec<Response>,
+    /// Where the far end sends its own requests.
+    flow: Option<FlowId>,
+    their_number: u32,
+    line: String,
+}
+
+/// Plays a transcript in a room without a password.
+pub fn play(transcript: &str) -> World {
+    play_with(settings(), transcript)
+}
+
+/// Plays a transcript in a room with the password `secret`.
+pub fn play_with_password(transcript: &str) -> World {
+    play_with(
+        Settings {
+            password: Some(Secret::new("secret")),
+            ..settings()
+        },
+        transcript,
+    )
+}
+
+pub fn play_with(settings: Settings, transcript: &str) -> World {
+    let mut player = Player {
+        world: World::with(settings, Restored::default()),
+        call: None,
+        ours: Vec::new(),
+        answers: Vec::new(),
+        flow: None,
+        their_number: 100,
+        line: String::new(),
+    };
+    player.world.recovered.clear();
+    for (number, line) in transcript.lines().enumerate() {
+        player.line = format!("line {}: {line}", number + 1);
+        let Some((kind, rest)) = line.split_once(' ').filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
+        let words: VecDeque<&str> = rest.split_whitespace().collect();
+        match kind {
+            "!" => player.act(words),
+            ">" => player.expect_message(words),
+            "<" => player.receive(words),
+            "=" => player.expect_event(rest.trim()),
+            "~" => player.expect_media(rest.trim()),
+            "$" => player.expect_record(rest.trim()),
+            "@" => player.pass(rest.trim()),
+            other => panic!("{}: unknown {other}", player.line),
+        }
+    }
+    player.line = "the end".to_owned();
+    player.expect_nothing();
+    player.world
+}
+
+impl Player {
+    fn act(&mut self, mut words: VecDeque<&str>) {
+        match words.pop_front().unwrap_or_default() {
+            "dial" => {
+                let address = words.pop_front().expect("an address");
+                let ring = words
+                    .pop_front()
+                    .and_then(|ring| ring.strip_prefix("ring="))
+                    .map(seconds);
+                self.call = Some(
+                    self.world
+                        .dial_with(address, ring.unwrap_or(Duration::from_secs(60))),
+                );
+            }
+            "hangup" => {
+                let call = self.call.expect("a call");
+                self.world.input(Input::Command(CallCommand::HangUp {
+                    call,
+                    why: EndedHere::Asked,
+                }));
+            }
+            "digits" => {
+                let script = DigitScript::read(words.pop_front().unwrap_or_default()).expect("digits");
+                let call = self.call.expect("a call");
+                self.world
+                    .input(Input::Command(CallCommand::SendDigits { call, script }));
+            }
+            "digits-sent" => {
+                let call = self.call.expect("a call");
+                self.world.input(Input::Media(call, media::Event::DigitsSent));
+            }
+            "names" => self.world.answer_names(&words.into_iter().collect::<Vec<_>>()),
+            "icmp" => {
+                let flow = self.ours.last().expect("something was sent").0;
+                let fault = ConnectFault::Refused("192.0.2.20:5060".parse().unwrap());
+                self.world.input(Input::Flow(flow, FlowEvent::Failed(fault)));
+            }
+            "reset" => {
+                let flow = self.ours.last().expect("something was sent").0;
+                self.world.flows.remove(&flow);
+                self.world.input(Input::Flow(flow, FlowEvent::Closed));
+            }
+            "refusing" => {
+                self.world.refusing.extend(
+                    words
+                        .into_iter()
+                        .map(|address| address.parse::<std::net::SocketAddr>().expect("an address")),
+                );
+            }
+            other => panic!("{}: unknown act {other}", self.line),
+        }
+    }
+
+    fn expect_message(&mut self, mut words: VecDeque<&str>) {
+        let line = self.line.clone();
+        let Some(Sent {
+            at, flow, message, ..
+        }) = self.world.sent.pop_front()
+        else {
+            panic!("{line}: nothing left; events {:?}", self.world.events)
+        };
+        assert_eq!(at, self.world.now.moment, "{line}: at another time");
+        let what = words.pop_front().unwrap_or_default();
+        match message {
+            Message::Request(request) => {
+                assert_eq!(request.method.as_str(), what, "{line}");
+                for word in words {
+                    self.check_request(&request, flow, word);
+                }
+                self.flow = Some(flow);
+                self.ours.push((flow, request));
+            }
+            Message::Response(response) => {
+                assert_eq!(response.status.to_string(), what, "{line}");
+                for word in words {
+                    check_response(&line, &response, word);
+                }
+                self.answers.push(response);
+            }
+        }
+    }
+
+    fn check_request(&self, request: &Request, flow: FlowId, word: &str) {
+        let line = &self.line;
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let number = request
+            .cseq()
+            .map(|cseq| cseq.number.to_string())
+            .unwrap_or_default();
+        let before = |method: Method| {
+            let found = self
+                .ours
+                .iter()
+                .rev()
+                .find(|(_, earlier)| earlier.method == method);
+            &found.unwrap_or_else(|| panic!("{line}: no earlier {method}")).1
+        };
+        match name {
+            "cseq" => assert_eq!(number, value, "{line}"),
+            "uri" => assert_eq!(request.uri.as_str(), value, "{line}"),
+            "route" => assert_eq!(
+                request.headers.all("Route").collect::<Vec<_>>().join(","),
+                value,
+                "{line}"
+            ),
+            "tag" => assert_eq!(request.to().unwrap().tag(), Some(value), "{line}"),
+            "auth" => {
+                let credentials = request.headers.get("Authorization").expect(line);
+                assert!(credentials.contains(value), "{line}: {credentials}");
+            }
+            "proxy-auth" => {
+                let credentials = request.headers.get("Proxy-Authorization").expect(line);
+                assert!(credentials.contains(value), "{line}: {credentials}");
+            }
+            "no-auth" => assert_eq!(request.headers.get("Authorization"), None, "{line}"),
+            "same-branch" => {
+                let branch = |request: &Request| request.via_top().unwrap().branch().map(str::to_owned);
+                assert_eq!(branch(request), branch(before(Method::Invite)), "{line}");
+            }
+            "again" => assert_eq!(request, before(request.method.clone()), "{line}"),
+            "body" => {
+                let body = String::from_utf8_lossy(&request.body).replace("\r\n", "|");
+                assert!(body.contains(value), "{line}: {body}");
+            }
+            "by" => assert_eq!(self.world.transport_of(flow).in_lower_case(), value, "{line}"),
+            "new-flow" => assert_ne!(Some(flow), self.ours.last().map(|(flow, _)| *flow), "{line}"),
+            other => panic!("{line}: unknown check {other}"),
+        }
+    }
+
+    fn receive(&mut self, mut words: VecDeque<&str>) {
+        let what = words.pop_front().unwrap_or_default();
+        match what.parse::<u16>() {
+            Ok(status) => self.receive_response(status, words),
+            Err(_) => self.receive_request(&Method::from_token(what), words),
+        }
+    }
+
+    /// `< 200 [METHOD] [tag=…] [sdp=…] …`: a response to the newest request of that method (INVITE).
+    fn receive_response(&mut self, status: u16, words: VecDeque<&str>) {
+        let method = words
+            .front()
+            .filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
+        let method = method.map_or(Method::Invite, |token| Method::from_token(token));
+        let (flow, request) = self
+            .ours
+            .iter()
+            .rev()
+            .find(|(_, request)| request.method == method)
+            .expect("one");
+        let (mut flow, mut response) = (*flow, request.response(status, reason_phrase(status)));
+        for word in words {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            match name {
+                "tag" => {
+                    let to = response.to().unwrap().with_tag(value);
+                    response.headers.set("To", to.to_string());
+                }
+                "sdp" => {
+                    response.headers.push("Content-Type", "application/sdp");
+                    response.body = description(value);
+                }
+                "contact" => response.headers.push("Contact", format!("<{value}>")),
+                "record-route" => response.headers.push("Record-Route", value),
+                "allow" => response.headers.push("Allow", value),
+                "challenge" | "proxy-challenge" => {
+                    let header = if name == "challenge" {
+                        "WWW-Authenticate"
+                    } else {
+                        "Proxy-Authenticate"
+                    };
+                    response.headers.push(header, challenge(value));
+                }
+                "elsewhere" => flow = self.world.listening(),
+                _ if Method::from_token(name) == method => {}
+                other => panic!("{}: unknown {other}", self.line),
+            }
+        }
+        self.world.receive(flow, response.to_bytes());
+    }
+
+    /// `< BYE [sdp=…] …`: a request of theirs in the dialog of the newest INVITE.
+    fn receive_request(&mut self, method: &Method, words: VecDeque<&str>) {
+        let invite = &self
+            .ours
+            .iter()
+            .find(|(_, request)| request.method == Method::Invite)
+            .expect("one")
+            .1;
+        self.their_number += u32::from(*method != Method::Ack);
+        let mut request = Request::new(method.clone(), Uri::parse("sip:room@192.0.2.10:5062").unwrap());
+        let mut number = self.their_number;
+        let (mut from, mut to) = (invite.to().unwrap().with_tag("a"), invite.from().unwrap());
+        let mut branch = None;
+        let mut extra = Vec::new();
+        for word in words {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            match name {
+                "cseq" => number = value.parse().unwrap(),
+                "tag" => from = from.with_tag(value),
+                "to-tag" => to = to.with_tag(value),
+                "outside" => to = NameAddr::new(to.uri),
+                "branch" => branch = Some(value.to_owned()),
+                "sdp" => {
+                    extra.push(("Content-Type", "application/sdp".to_owned()));
+                    request.body = description(value);
+                }
+                "type" => {
+                    extra.push(("Content-Type", value.to_owned()));
+                    request.body = b"Signal=1".to_vec();
+                }
+                "contact" => extra.push(("Contact", format!("<{value}>"))),
+                "require" => extra.push(("Require", value.to_owned())),
+                "replaces" => extra.push(("Replaces", "x;to-tag=1;from-tag=2".to_owned())),
+                other => panic!("{}: unknown {other}", self.line),
+            }
+        }
+        let branch = branch.unwrap_or_else(|| format!("z9hG4bK{method}{number}"));
+        let headers = &mut request.headers;
+        headers.push("Via", format!("SIP/2.0/UDP 192.0.2.20:5060;branch={branch}"));
+        headers.push("Max-Forwards", "70");
+        headers.push("From", from.to_string());
+        headers.push("To", to.to_string());
+        headers.push("Call-ID", invite.call_id());
+        headers.push(
+            "CSeq",
+            CSeq {
+                number,
+                method: method.clone(),
+            }
+            .to_string(),
+        );
+        for (name, value) in extra {
+            headers.push(name, value);
+        }
+        let flow = self.flow.filter(|flow| self.world.flows.contains_key(flow));
+        let flow = flow.unwrap_or_else(|| self.world.listening());
+        self.world.receive(flow, request.to_bytes());
+    }
+
+    fn expect_event(&mut self, expected: &str) {
+        let event = self
+            .world
+            .events
+            .pop_front()
+            .unwrap_or_else(|| panic!("{}: no event", self.line));
+        let found = match event {
+            CallEvent::Proceeding { .. } => "proceeding".to_owned(),
+            CallEvent::Ringing { .. } => "ringing".to_owned(),
+            CallEvent::Answered { agreed, .. } => {
+                format!("answered {} {}", agreed.transport.in_lower_case(), agreed.codec)
+            }
+            CallEvent::DigitsSent { .. } => "digits-sent".to_owned(),
+            CallEvent::DigitsFailed { why, .. } => format!("digits-failed {why}"),
+            CallEvent::Ended { reason, .. } => format!("ended {reason:?}"),
+        };
+        assert_eq!(found, expected, "{}", self.line);
+    }
+
+    fn expect_media(&mut self, expected: &str) {
+        let command = self
+            .world
+            .media
+            .pop_front()
+            .unwrap_or_else(|| panic!("{}: no command", self.line));
+        let found = match command {
+            media::Command::Reserve { source } => format!("reserve {source}"),
+            media::Command::Start(plan) => format!("start {} {}", plan.remote, direction(plan.direction)),
+            media::Command::SendDigits(script) => format!("digits {}", script.digits()),
+            media::Command::Stop => "stop".to_owned(),
+        };
+        assert_eq!(found, expected, "{}", self.line);
+    }
+
+    fn expect_record(&mut self, expected: &str) {
+        let contents: Vec<String> = self
+            .world
+            .slots
+            .values()
+            .map(|content| state_of(content))
+            .collect();
+        assert_eq!(
+            contents.join(" "),
+            expected.replace("nothing", ""),
+            "{}",
+            self.line
+        );
+    }
+
+    fn pass(&mut self, time: &str) {
+        self.expect_nothing();
+        self.world.pass(seconds(time.trim_start_matches('+')));
+    }
+
+    fn expect_nothing(&self) {
+        let line = &self.line;
+        assert!(
+            self.world.sent.is_empty(),
+            "{line}: not in the transcript: {:?}",
+            self.world.sent
+        );
+        assert!(
+            self.world.events.is_empty(),
+            "{line}: not in the transcript: {:?}",
+            self.world.events
+        );
+        assert!(
+            self.world.media.is_empty(),
+            "{line}: not in the transcript: {:?}",
+            self.world.media
+        );
+    }
+}
+
+fn check_response(line: &str, response: &Response, word: &str) {
+    let (name, value) = word.split_once('=').unwrap_or((word, ""));
+    match name {
+        "allow" => assert!(response.headers.has_token("Allow", "INVITE"), "{line}"),
+        "body" => {
+            let body = String::from_utf8_lossy(&response.body).replace("\r\n", "|");
+            assert!(body.contains(value), "{line}: {body}");
+        }
+        method => assert_eq!(response.cseq().unwrap().method.as_str(), method, "{line}"),
+    }
+}
+
+/// The state that a record tells of.
+pub fn state_of(content: &[u8]) -> String {
+    let record: serde_json::Value = serde_json::from_slice(content).expect("a record");
+    match &record["state"] {
+        serde_json::Value::String(state) => state.clone(),
+        serde_json::Value::Object(state) => state.keys().cloned().collect(),
+        other => panic!("no state: {other}"),
+    }
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendReceive => "sendrecv",
+        Direction::SendOnly => "sendonly",
+        Direction::ReceiveOnly => "recvonly",
+        Direction::Inactive => "inactive",
+    }
+}
+
+/// `plain` (no telephone-event), `port0`, or a direction; else audio with telephone-event at port 30000.
+pub fn description(kind: &str) -> Vec<u8> {
+    let port = if kind == "port0" { 0 } else { 30000 };
+    let direction = match kind {
+        "sendonly" | "recvonly" | "inactive" => kind,
+        _ => "sendrecv",
+    };
+    let (formats, events) = match kind {
+        "plain" => ("0", ""),
+        _ => ("0 101", "a=rtpmap:101 telephone-event/8000\r\n"),
+    };
+    format!(
+        "v=0\r\no=far 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\n{events}a={direction}\r\n"
+    )
+    .into_bytes()
+}
+
+fn challenge(kind: &str) -> String {
+    match kind.split_once('-').unwrap_or((kind, "n1")) {
+        ("md5", nonce) => format!("Digest realm=\"example.com\", nonce=\"{nonce}\", qop=\"auth\""),
+        ("sha256", nonce) => {
+            format!("Digest realm=\"proxy\", nonce=\"{nonce}\", qop=\"auth\", algorithm=SHA-256")
+        }
+        ("stale", nonce) => {
+            format!("Digest realm=\"example.com\", nonce=\"{nonce}\", qop=\"auth\", stale=true")
+        }
+        other => panic!("unknown challenge {other:?}"),
+    }
+}
+
+fn seconds(text: &str) -> Duration {
+    match text.strip_suffix("ms") {
+        Some(milliseconds) => Duration::from_millis(milliseconds.parse().unwrap()),
+        None => Duration::from_secs_f64(text.trim_end_matches('s').parse().unwrap()),
+    }
+}
