@@ -14,6 +14,7 @@ pub mod plan;
 pub mod quality;
 pub mod receiver;
 pub mod sender;
+pub mod srtp;
 pub mod stream;
 
 pub use plan::{CodecName, Direction, Plan};
@@ -132,6 +133,17 @@ pub enum OutputDevice {
     File(String),
     /// `discard`.
     Discard,
+}
+
+/// `media.srtp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// RTP/SAVP: no call without keys.
+    Require,
+    /// Keys are offered where the signalling hides them; a plain answer is taken.
+    Prefer,
+    /// None.
+    Off,
 }
 
 /// `media.dtmf`.

@@ -26,5 +26,6 @@ pub(super) fn settings() -> Settings {
         inbound: 480,
         codecs: CodecName::BUILT_IN.to_vec(),
         dtmf: DigitsBy::Auto,
+        srtp: Encryption::Prefer,
     }
 }
