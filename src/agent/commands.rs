@@ -211,8 +211,8 @@ fn media_report(figures: Figures) -> MediaReport {
         loss_percent: Some(f64::from(figures.loss_percent)),
         jitter_ms: Some(f64::from(figures.jitter_ms)),
         rtt_ms: None,
-        concealed_percent: None,
-        mos: None,
+        concealed_percent: Some(f64::from(figures.concealed_percent)),
+        mos: figures.mos.map(f64::from),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The playout buffer: packets come unevenly, in any order or not at all; samples go out evenly.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use super::FRAME;
+use super::{FRAME, TICK};
 
 /// What is held back at first, so that packets may be late: 60 ms.
 pub const TARGET: usize = 3 * FRAME;
@@ -17,6 +18,9 @@ const STRIDE: usize = FRAME / 2;
 /// A gap fades out over this many samples: 60 ms.
 const FADE: u32 = 3 * FRAME as u32;
 
+/// What is missing for longer is a pause of the far end, not loss: a second.
+const LONGEST_GAP: u64 = 50 * FRAME as u64;
+
 /// Holds samples by their timestamps.
 pub struct Playout {
     /// The timestamp of the next sample to go out, once anything came.
@@ -28,6 +32,7 @@ pub struct Playout {
     at: usize,
     /// How many samples in a row have been missing.
     missing: u32,
+    tally: Tally,
     lowest: usize,
     takes: u32,
 }
@@ -40,16 +45,55 @@ impl Default for Playout {
             last: [0; FRAME],
             at: 0,
             missing: 0,
+            tally: Tally::default(),
             lowest: usize::MAX,
             takes: 0,
         }
     }
 }
 
+/// Counts what was made up. A gap counts when audio goes on after it; a far end that pauses loses nothing.
+#[derive(Default)]
+struct Tally {
+    /// Samples missing since the last that was real; `None` before there was one.
+    gap: Option<u64>,
+    real: u64,
+    concealed: u64,
+}
+
+impl Tally {
+    fn note_real(&mut self) {
+        let gap = self.gap.replace(0).unwrap_or(0);
+        if gap <= LONGEST_GAP {
+            self.concealed += gap;
+        }
+        self.real += 1;
+    }
+
+    fn note_missing(&mut self) {
+        self.gap = self.gap.map(|gap| gap.saturating_add(1));
+    }
+}
+
 impl Playout {
+    /// The share of samples that had to be made up, in percent.
+    pub fn concealed_percent(&self) -> f32 {
+        let Tally { real, concealed, .. } = self.tally;
+        match real + concealed {
+            0 => 0.0,
+            all => (concealed as f64 / all as f64 * 100.0) as f32,
+        }
+    }
+
+    /// How long the newest sample waits until it goes out.
+    pub fn delay(&self) -> Duration {
+        TICK * self.held.len() as u32 / FRAME as u32
+    }
+
     /// What comes next does not go on from what came before: another source, another clock.
     pub fn restart(&mut self) {
         self.front = None;
+        self.tally.gap = None;
         self.held.clear();
     }
 
@@ -87,11 +131,13 @@ impl Playout {
             *sample = match self.held.pop_front().flatten() {
                 Some(real) => {
                     self.missing = 0;
+                    self.tally.note_real();
                     self.last[self.at] = real;
                     real
                 }
                 None => {
                     self.missing = self.missing.saturating_add(1);
+                    self.tally.note_missing();
                     let left = i64::from(FADE.saturating_sub(self.missing));
                     (i64::from(self.last[self.at]) * left / i64::from(FADE)) as i16
                 }
@@ -195,6 +241,29 @@ mod tests {
         assert!(faded.windows(2).all(|pair| pair[0] >= pair[1]));
         assert!(faded[0] > 7900);
         assert_eq!(faded[FADE as usize..], [0; FRAME]);
+    }
+
+    #[test]
+    fn what_is_made_up_is_counted_and_a_pause_is_not() {
+        let mut playout = Playout::default();
+        let play = |playout: &mut Playout, sequence: std::ops::Range<u32>, lost: &[u32]| {
+            for at in sequence {
+                if !lost.contains(&at) {
+                    playout.put(at * 160, &[1000; FRAME]);
+                }
+                take(playout);
+            }
+        };
+        play(&mut playout, 0..103, &[10, 20, 21, 50]);
+        assert_eq!(
+            playout.concealed_percent(),
+            4.0,
+            "four frames of a hundred that were played"
+        );
+        skip(&mut playout, 500);
+        play(&mut playout, 603..703, &[]);
+        let percent = playout.concealed_percent();
+        assert!((1.9..2.1).contains(&percent), "{percent}");
     }
 
     #[test]

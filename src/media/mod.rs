@@ -10,6 +10,7 @@ use crate::call::DigitScript;
 pub mod codec;
 pub mod digits;
 pub mod jitter;
+pub mod mos;
 pub mod plan;
 pub mod quality;
 pub mod receiver;
@@ -84,6 +85,14 @@ pub struct Figures {
     pub loss_percent: f32,
     /// Interarrival jitter (RFC 3550 6.4.1), in milliseconds.
     pub jitter_ms: f32,
+    /// What had to be made up of what was heard, in percent: lost, or too late.
+    pub concealed_percent: f32,
+    /// From the far end's network to the loudspeaker: how long audio is gathered and held back.
+    pub playout_delay: Duration,
+    /// The estimated mean opinion score (ITU-T G.107), 1 to 4.5; `None` before anything was heard.
+    pub mos: Option<f32>,
+    /// Whether the far end should hear us.
+    pub is_sending: bool,
     /// How long ago the last packet came; since the start, or since hold ended, when none did.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).

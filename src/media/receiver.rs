@@ -109,6 +109,11 @@ impl Receiver {
         self.playout.take(out);
     }
 
+    /// What share of what was heard had to be made up, in percent, and how long audio is held back.
+    pub fn heard(&self) -> (f32, Duration) {
+        (self.playout.concealed_percent(), self.playout.delay())
+    }
+
     /// The far end has another address: it gets the same chance as the first.
     pub fn expect_from_elsewhere(&mut self, now: Duration) {
         self.enter(Origin::Announced { since: now });

@@ -85,6 +85,15 @@ pub fn no_far_audio(call: &Call) {
     );
 }
 
+pub fn microphone_silent(call: &Call) {
+    warn!(
+        event = "microphone-silent",
+        call_id = %call.id,
+        meeting_provider = call.planned.provider,
+        "no sound has come from the microphone for 10 s, the meeting hears nothing"
+    );
+}
+
 pub fn device_lost(call: &Call, why: &str) {
     let why = call.planned.mask.hide(why);
     warn!(event = "audio-device-lost", call_id = %call.id, "the meeting goes on without an audio device: {why}");
@@ -117,6 +126,11 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 sent_packets = figures.map(|figures| figures.sent),
                 loss_percent = figures.map(|figures| figures.loss_percent),
                 jitter_ms = figures.map(|figures| figures.jitter_ms),
+                concealed_percent = figures.map(|figures| figures.concealed_percent),
+                playout_delay_ms = figures.map(|figures| figures.playout_delay.as_millis() as u64),
+                mos = figures.and_then(|figures| figures.mos),
+                far_level_dbfs = figures.map(|figures| figures.far_level_dbfs),
+                near_level_dbfs = figures.map(|figures| figures.near_level_dbfs),
                 $sentence,
                 last.message
             )

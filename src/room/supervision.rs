@@ -15,6 +15,9 @@ use super::{Settings, journal};
 /// Without RTP for this long the journal warns (contract, "Audio").
 const SILENCE_WORTH_A_WARNING: Duration = Duration::from_secs(10);
 
+/// A microphone in the quietest room is louder: the last of 16 bits is at −90 dBFS.
+const NO_MICROPHONE: f32 = -85.0;
+
 impl Room {
     /// Does what is due. The input that came with the deadline counts first: an answer in the last moment is one.
     pub(super) fn keep_deadlines(&mut self, now: Now) {
@@ -35,6 +38,7 @@ impl Room {
             State::InMeeting(meeting) => match meeting.talk.watch.check(now) {
                 None => {}
                 Some(Finding::NoFarAudio) => journal::no_far_audio(&meeting.call),
+                Some(Finding::MicrophoneSilent) => journal::microphone_silent(&meeting.call),
                 Some(Finding::NoAudio) => self.hang_up(now, EndedHere::NoAudio, None, Then::Idle),
                 Some(Finding::LastedTooLong) => self.hang_up(now, EndedHere::LastedTooLong, None, Then::Idle),
             },
@@ -56,6 +60,7 @@ pub struct Supervision {
     rtp_timeout: Option<Duration>,
     figures: Option<Figures>,
     far_end: FarEnd,
+    near_end: NearEnd,
 }
 
 /// Whether packets come. Unknown → Heard ⇄ Silent.
@@ -74,6 +79,17 @@ enum FarEnd {
     },
 }
 
+/// Whether the room is heard. Audible ⇄ Quiet → Remarked → Audible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NearEnd {
+    /// It should not be heard, or something came from the microphone.
+    Audible,
+    /// Nothing came from it since this moment.
+    Quiet { since: Moment },
+    /// The same, and it was remarked.
+    Remarked,
+}
+
 /// What the watch found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -83,6 +99,8 @@ pub enum Finding {
     NoAudio,
     /// No packet for 10 s; found once in each silence.
     NoFarAudio,
+    /// Nothing from the microphone for 10 s; found once in each silence.
+    MicrophoneSilent,
 }
 
 impl Supervision {
@@ -95,6 +113,7 @@ impl Supervision {
             rtp_timeout: settings.rtp_timeout,
             figures: None,
             far_end: FarEnd::Unknown,
+            near_end: NearEnd::Audible,
         }
     }
 
@@ -105,6 +124,11 @@ impl Supervision {
         self.far_end = match self.far_end {
             FarEnd::Silent { .. } if figures.silent_for >= SILENCE_WORTH_A_WARNING => FarEnd::Silent { last },
             FarEnd::Unknown | FarEnd::Heard { .. } | FarEnd::Silent { .. } => FarEnd::Heard { last },
+        };
+        self.near_end = match self.near_end {
+            _ if !figures.is_sending || figures.near_level_dbfs > NO_MICROPHONE => NearEnd::Audible,
+            NearEnd::Audible => NearEnd::Quiet { since: now.moment },
+            NearEnd::Quiet { .. } | NearEnd::Remarked => self.near_end,
         };
         self.figures = Some(figures);
     }
@@ -125,18 +149,38 @@ impl Supervision {
         {
             return Some(Finding::NoAudio);
         }
-        let FarEnd::Heard { last } = self.far_end else {
-            return None;
-        };
-        self.silence_is_remarked()
+        if let FarEnd::Heard { last } = self.far_end
+            && self
+                .silence_is_remarked()
+                .is_some_and(|deadline| deadline.is_due(now))
+        {
+            self.far_end = FarEnd::Silent { last };
+            return Some(Finding::NoFarAudio);
+        }
+        self.microphone_is_remarked()
             .filter(|deadline| deadline.is_due(now))?;
-        self.far_end = FarEnd::Silent { last };
-        Some(Finding::NoFarAudio)
+        self.near_end = NearEnd::Remarked;
+        Some(Finding::MicrophoneSilent)
     }
 
     /// When [`Supervision::check`] will find something.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        Deadline::earliest([self.longest, self.silence_ends_call(), self.silence_is_remarked()])
+        Deadline::earliest([
+            self.longest,
+            self.silence_ends_call(),
+            self.silence_is_remarked(),
+            self.microphone_is_remarked(),
+        ])
+    }
+
+    fn microphone_is_remarked(&self) -> Option<Deadline> {
+        match self.near_end {
+            NearEnd::Audible | NearEnd::Remarked => None,
+            NearEnd::Quiet { since } => Some(Deadline {
+                at: since + SILENCE_WORTH_A_WARNING,
+                why: "a silent microphone is remarked",
+            }),
+        }
     }
 
     fn silence_ends_call(&self) -> Option<Deadline> {
@@ -198,6 +242,30 @@ mod tests {
             let expected = (second % 20 == 10).then_some(Finding::NoFarAudio);
             assert_eq!(watch.check(at(second * 1_000)), expected, "second {second}");
         }
+    }
+
+    #[test]
+    fn a_microphone_without_a_sound_is_remarked_once_and_again_after_it_was_heard() {
+        let mut watch = Supervision::new(at(0), &settings_for_tests());
+        let level = |near_level_dbfs, is_sending| Figures {
+            near_level_dbfs,
+            is_sending,
+            ..Figures::default()
+        };
+        let mut remarked = Vec::new();
+        for second in 1..=60 {
+            let figures = match second {
+                1..=20 | 31..=45 => level(-127.0, true),
+                21..=30 => level(-60.0, true),
+                // On hold silence is what was asked for.
+                _ => level(-127.0, false),
+            };
+            watch.take_figures(at(second * 1_000), figures);
+            if watch.check(at(second * 1_000)) == Some(Finding::MicrophoneSilent) {
+                remarked.push(second);
+            }
+        }
+        assert_eq!(remarked, [11, 41]);
     }
 
     #[test]

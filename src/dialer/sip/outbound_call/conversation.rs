@@ -247,16 +247,13 @@ impl Conversation {
             }
             DigitsBy::Info => self.digits.push(now, script),
             DigitsBy::Auto if self.allows_info => self.digits.push(now, script),
-            DigitsBy::Auto | DigitsBy::Rfc4733 => {
-                let why = match settings.dtmf {
-                    DigitsBy::Rfc4733 => "the far end takes no telephone-event",
-                    _ => "the far end takes neither telephone-event nor INFO",
-                };
+            DigitsBy::Rfc4733 => {
+                let why = "the far end takes no telephone-event";
                 self.outputs.push_back(Output::DigitsFailed(why.to_owned()));
             }
-            DigitsBy::InBand => {
-                let why = "this build cannot send digits as tones (media.dtmf = \"inband\")";
-                self.outputs.push_back(Output::DigitsFailed(why.to_owned()));
+            // Without telephone-event in the plan the audio side sends tones.
+            DigitsBy::Auto | DigitsBy::InBand => {
+                self.act(Act::Media(media::Command::SendDigits(script)));
             }
         }
     }
