@@ -49,8 +49,10 @@ impl Bridge {
 
     fn directive(&mut self, now: Now, link: LinkId, received: Received) {
         journal::directive(&received);
-        if received.endpoint_id != self.endpoint_id {
-            let shown = field::shown(&received.endpoint_id);
+        if let Some(endpoint_id) = &received.endpoint_id
+            && *endpoint_id != self.endpoint_id
+        {
+            let shown = field::shown(endpoint_id);
             let message = format!("the endpoint {shown} is not on this device");
             let answer = Answer {
                 link,

@@ -17,6 +17,7 @@ mod join;
 mod run;
 mod status;
 mod terminal;
+mod volume;
 
 /// Runs the command line and says how the process shall exit.
 pub fn main() -> ExitCode {
@@ -74,6 +75,7 @@ At the room:
   meetd status                      is the room connected, is a call up, what went wrong last
   meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
   meetd end                         hang up
+  meetd volume 40                   how loud the meeting is in the room
   journalctl -x -u meetd            what happened, and what to do about it
 
 Setting it up:
@@ -124,6 +126,8 @@ enum Command {
     Join(join::Arguments),
     /// End the meeting; succeeds also when there is none
     End,
+    /// Set the loudspeaker's volume; it is kept over restarts
+    Volume(volume::Arguments),
 }
 
 impl CommandLine {
@@ -139,6 +143,7 @@ impl CommandLine {
             Command::Status(arguments) => status::run(&options, &arguments).into(),
             Command::Join(arguments) => join::run(&options, arguments).into(),
             Command::End => end::run(&options).into(),
+            Command::Volume(arguments) => volume::run(&options, &arguments).into(),
         }
     }
 }

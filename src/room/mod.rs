@@ -11,6 +11,7 @@ use crate::call::Protocol;
 mod answered;
 pub mod dial_plan;
 mod directives;
+mod equipment;
 mod journal;
 mod reports;
 #[expect(clippy::module_inception, reason = "the room is the machine of this module")]
@@ -20,6 +21,7 @@ mod supervision;
 #[cfg(test)]
 mod tests;
 
+pub use equipment::Equipment;
 pub use reports::{CallStatus, CurrentCall, LastCall};
 pub use room::{Input, Output, Room};
 

@@ -13,8 +13,9 @@ use crate::chance::Chance;
 use crate::media;
 use crate::time::{Deadline, Moment, Now};
 
+use super::equipment::Equipment;
 use super::reports::LastCall;
-use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then};
+use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then, Waiting};
 use super::supervision::Supervision;
 use super::{Settings, answered, dial_plan, journal};
 
@@ -71,6 +72,8 @@ pub enum Output {
     },
     /// To everyone.
     Report(Report),
+    /// To the store, in place of what it was given before: for [`Room::restored`].
+    Keep(Vec<u8>),
 }
 
 /// The meeting room.
@@ -79,6 +82,9 @@ pub struct Room {
     pub(super) settings: Settings,
     pub(super) chance: Chance,
     pub(super) state: State,
+    pub(super) equipment: Equipment,
+    /// A join has turned the room on, and its answer has yet to say so.
+    pub(super) was_woken: bool,
     pub(super) outputs: VecDeque<Output>,
     /// When the calls of the last minute were placed.
     pub(super) placed_lately: VecDeque<Moment>,
@@ -92,10 +98,23 @@ impl Room {
             settings,
             chance,
             state: State::Idle,
+            equipment: Equipment::default(),
+            was_woken: false,
             outputs: VecDeque::new(),
             placed_lately: VecDeque::new(),
             last_call: None,
         }
+    }
+
+    /// The same, set to what the last process wrote down.
+    pub fn restored(mut self, record: Option<&[u8]>) -> Self {
+        self.equipment = record.and_then(Equipment::from_record).unwrap_or_default();
+        self
+    }
+
+    /// What the room is set to.
+    pub fn equipment(&self) -> Equipment {
+        self.equipment
     }
 
     /// Takes one input.
@@ -162,20 +181,20 @@ impl Room {
         }));
     }
 
-    /// Ends whatever there is; `ask` is answered when it is over.
-    pub(super) fn end(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+    /// Ends whatever there is; who waits for that is answered when it is over.
+    pub(super) fn end(&mut self, now: Now, why: EndedHere, waiting: Option<Waiting>, then: Then) {
         match &mut self.state {
             State::Idle | State::Closed => {
-                if let Some(ask) = ask {
-                    self.answer(ask, Outcome::Done);
+                if let Some(Waiting { ask, outcome }) = waiting {
+                    self.answer(ask, outcome);
                 }
                 if matches!(then, Then::Close) {
                     self.enter(State::Closed);
                 }
             }
-            State::Placing(_) | State::InMeeting(_) => self.hang_up(now, why, ask, then),
+            State::Placing(_) | State::InMeeting(_) => self.hang_up(now, why, waiting, then),
             State::Ending(ending) => {
-                ending.asks.extend(ask);
+                ending.waiting.extend(waiting);
                 let then = if matches!(ending.then, Then::Close) {
                     Then::Close
                 } else {
@@ -190,20 +209,20 @@ impl Room {
     }
 
     /// Hangs the call up; the joins that wait for it are refused at once.
-    pub(super) fn hang_up(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+    pub(super) fn hang_up(&mut self, now: Now, why: EndedHere, waiting: Option<Waiting>, then: Then) {
         let Some(call) = self.state.call().cloned() else {
             return;
         };
         let refusal = answered::refusal(&EndReason::EndedHere(why), &call.planned.mask);
-        let waiting = self.take_waiting();
-        self.answer_all(waiting, &Outcome::Refused(refusal));
+        let joins = self.take_waiting();
+        self.answer_all(joins, &Outcome::Refused(refusal));
         self.command(&call, CallCommand::HangUp { call: call.id, why });
         self.enter(State::Ending(Ending {
             talk: self.state.talk().cloned(),
             told: self.state.told(),
             call,
             why,
-            asks: ask.into_iter().collect(),
+            waiting: waiting.into_iter().collect(),
             then,
             by: Deadline::after(
                 now,
@@ -267,7 +286,8 @@ impl Room {
         let call = call.clone();
         journal::answered(now, &call, &agreed);
         let waiting = self.take_waiting();
-        self.answer_all(waiting, &Outcome::Done);
+        let outcome = self.joined();
+        self.answer_all(waiting, &outcome);
         self.report_state(&call, CallStateName::Active);
         if let Some(script) = call.planned.digits.clone() {
             self.command(
@@ -322,10 +342,12 @@ impl Room {
         let (reason, then) = match &mut self.state {
             // What we did counts, whatever crossed it on the way.
             State::Ending(ending) => {
-                let asks = std::mem::take(&mut ending.asks);
+                let waiting = std::mem::take(&mut ending.waiting);
                 let then = std::mem::replace(&mut ending.then, Then::Idle);
                 let why = ending.why;
-                self.answer_all(asks, &Outcome::Done);
+                for Waiting { ask, outcome } in waiting {
+                    self.answer(ask, outcome);
+                }
                 (EndReason::EndedHere(why), then)
             }
             State::Idle | State::Closed | State::Placing(_) | State::InMeeting(_) => (reason, Then::Idle),

@@ -1,6 +1,7 @@
 //! Where the room's one call stands, and what is known of it there.
 
 use crate::alexa::messages::directive::AskId;
+use crate::alexa::messages::outcome::Outcome;
 use crate::alexa::messages::report::CallStateName;
 use crate::call::{Agreed, CallId, EndedHere};
 use crate::time::{Deadline, Now};
@@ -112,12 +113,21 @@ pub struct Ending {
     pub told: CallStateName,
     /// Why we hung up.
     pub why: EndedHere,
-    /// The EndMeetings that wait for it.
-    pub asks: Vec<AskId>,
+    /// Who waits for it.
+    pub waiting: Vec<Waiting>,
     /// What comes after it.
     pub then: Then,
     /// When the dialer is no longer waited for.
     pub by: Deadline,
+}
+
+/// One who waits for the end of a call.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Under this number.
+    pub ask: AskId,
+    /// What it is told then.
+    pub outcome: Outcome,
 }
 
 /// What comes after a call that is being ended.

@@ -16,6 +16,7 @@ mod bad_far_ends;
 mod commands;
 mod deadlines;
 mod endings;
+mod equipment;
 mod joining;
 mod refusals;
 mod secrets;

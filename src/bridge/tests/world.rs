@@ -138,6 +138,7 @@ fn in_words(output: &Output) -> String {
         Output::Directive { ask, directive } => match directive {
             Directive::JoinMeeting(_) => format!("directive {} join", ask.0),
             Directive::EndMeeting => format!("directive {} end", ask.0),
+            other => format!("directive {} {other:?}", ask.0),
         },
         Output::StopForeground => "stop foreground".to_owned(),
         Output::Answered { link, outcome } => format!("answered {} {outcome:?}", name(*link)),
