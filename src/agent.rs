@@ -284,6 +284,13 @@ impl Agent {
                     .handle_input(now, room::Input::Directive { ask, directive });
             }
             bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
+            bridge::Output::SendDigits { call, signal } => {
+                self.room
+                    .handle_input(now, room::Input::SendDigits { call, signal });
+            }
+            bridge::Output::StopCall { call } => {
+                self.room.handle_input(now, room::Input::StopCall { call });
+            }
             bridge::Output::Answered { link, outcome } => self.answer_command(link, outcome),
         }
     }

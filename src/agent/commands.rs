@@ -42,9 +42,11 @@ impl Agent {
                 };
                 self.reply(link, &reply);
             }
-            Request::Join(_) | Request::End | Request::Volume(_) if self.hold_back(link, &text) => {}
+            Request::Join(_) | Request::End | Request::Volume(_) | Request::Digits(_)
+                if self.hold_back(link, &text) => {}
             Request::Join(join) => self.ask(now, link, Directive::JoinMeeting(meeting_of(join))),
             Request::End => self.ask(now, link, Directive::EndMeeting),
+            Request::Digits(digits) => self.ask(now, link, Directive::PressDigits(digits)),
             Request::Volume(volume) => self.ask(now, link, Directive::SetVolume(volume.into())),
         }
     }

@@ -89,6 +89,13 @@ impl Bridge {
             Message::ConnectionStatus(_) | Message::AuthState(_) | Message::DialogState(_) => {
                 tracing::debug!("{link:?} tells of an AlexaClient of its own");
             }
+            Message::SendDigits { call, signal } => {
+                self.outputs.push_back(Output::SendDigits { call, signal });
+            }
+            Message::StopCall { call } => {
+                tracing::info!(event = "stop-call", "the call is to stop");
+                self.outputs.push_back(Output::StopCall { call });
+            }
             Message::Call(_) => tracing::debug!("{link:?} tells of a call of its own"),
         }
     }

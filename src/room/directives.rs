@@ -33,6 +33,7 @@ impl Room {
             Directive::SetVolume(volume) => self.set_volume(ask, volume),
             Directive::AdjustVolume(by) => self.adjust_volume(ask, by),
             Directive::SetMute(is_muted) => self.set_mute(ask, is_muted),
+            Directive::PressDigits(signal) => self.press_for_command(ask, &signal),
         }
     }
 

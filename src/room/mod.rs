@@ -13,6 +13,7 @@ pub mod dial_plan;
 mod directives;
 mod equipment;
 mod journal;
+mod pressed;
 mod reports;
 #[expect(clippy::module_inception, reason = "the room is the machine of this module")]
 mod room;

@@ -11,9 +11,11 @@ use crate::alexa::messages::report::{CallStateName, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
 use crate::media;
+use crate::secret::Secret;
 use crate::time::{Deadline, Moment, Now};
 
 use super::equipment::Equipment;
+use super::pressed::PressedBy;
 use super::reports::LastCall;
 use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then, Waiting};
 use super::supervision::Supervision;
@@ -47,6 +49,18 @@ pub enum Input {
     },
     /// The foreground activity shall stop, and it is the call.
     StopForeground,
+    /// A `SendDTMF`.
+    SendDigits {
+        /// In this call; `None`: in the one there is.
+        call: Option<String>,
+        /// The digits, as they came.
+        signal: Secret,
+    },
+    /// A `Stop`.
+    StopCall {
+        /// This call; `None`: the one there is.
+        call: Option<String>,
+    },
     /// The daemon stops: the call is ended, and none is placed any more.
     Leave,
     /// A deadline may have come.
@@ -123,6 +137,8 @@ impl Room {
             Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
+            Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
+            Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
             Input::Leave => self.end(now, EndedHere::PoweredOff, None, Then::Close),
             Input::Deadline => {}
@@ -214,6 +230,7 @@ impl Room {
             return;
         };
         let refusal = answered::refusal(&EndReason::EndedHere(why), &call.planned.mask);
+        self.drop_pressed();
         let joins = self.take_waiting();
         self.answer_all(joins, &Outcome::Refused(refusal));
         self.command(&call, CallCommand::HangUp { call: call.id, why });
@@ -253,16 +270,8 @@ impl Room {
             }
             CallEvent::Ringing { .. } => self.note_ringing(),
             CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
-            CallEvent::DigitsSent { .. } => {
-                if let Some(call) = self.state.call() {
-                    journal::digits_sent(call);
-                }
-            }
-            CallEvent::DigitsFailed { why, .. } => {
-                if let Some(call) = self.state.call() {
-                    journal::digits_failed(call, &why);
-                }
-            }
+            CallEvent::DigitsSent { .. } => self.note_pressed(),
+            CallEvent::DigitsFailed { why, .. } => self.note_press_failed(&why),
             CallEvent::Ended { reason, .. } => self.finish(now, reason),
         }
     }
@@ -289,7 +298,9 @@ impl Room {
         let outcome = self.joined();
         self.answer_all(waiting, &outcome);
         self.report_state(&call, CallStateName::Active);
+        let mut pressed = VecDeque::new();
         if let Some(script) = call.planned.digits.clone() {
+            pressed.push_back(PressedBy::Join);
             self.command(
                 &call,
                 CallCommand::SendDigits {
@@ -306,6 +317,7 @@ impl Room {
                 agreed,
                 watch,
             },
+            pressed,
         }));
     }
 
@@ -334,6 +346,7 @@ impl Room {
             return;
         };
         let talk = self.state.talk().cloned();
+        self.drop_pressed();
         let waiting = self.take_waiting();
         if !waiting.is_empty() {
             let refusal = answered::refusal(&reason, &call.planned.mask);
@@ -371,7 +384,7 @@ impl Room {
         }
     }
 
-    fn command(&mut self, call: &Call, command: CallCommand) {
+    pub(super) fn command(&mut self, call: &Call, command: CallCommand) {
         let dialer = call.planned.dialer.clone();
         self.outputs.push_back(Output::Command { dialer, command });
     }

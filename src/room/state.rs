@@ -1,5 +1,7 @@
 //! Where the room's one call stands, and what is known of it there.
 
+use std::collections::VecDeque;
+
 use crate::alexa::messages::directive::AskId;
 use crate::alexa::messages::outcome::Outcome;
 use crate::alexa::messages::report::CallStateName;
@@ -7,6 +9,7 @@ use crate::call::{Agreed, CallId, EndedHere};
 use crate::time::{Deadline, Now};
 
 use super::dial_plan::Planned;
+use super::pressed::PressedBy;
 use super::supervision::Supervision;
 
 /// The room's call.
@@ -89,6 +92,8 @@ pub struct InMeeting {
     pub call: Call,
     /// What is true since the answer.
     pub talk: Talk,
+    /// Whose digits are on their way, the oldest first.
+    pub pressed: VecDeque<PressedBy>,
 }
 
 /// What is true of a call since its answer.

@@ -4,6 +4,7 @@ use super::field::{FieldFault, Fields};
 use super::{discover, end_meeting, join_meeting, power, report_state, speaker};
 
 pub use super::join_meeting::JoinMeeting;
+use crate::secret::Secret;
 
 /// One directive that waits for its outcome, from whomever it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +31,8 @@ pub enum Directive {
     AdjustVolume(i64),
     /// `Alexa.Speaker.SetMute`.
     SetMute(bool),
+    /// Digits during a meeting: a command's, no directive of Alexa's.
+    PressDigits(Secret),
 }
 
 /// A row of the list.

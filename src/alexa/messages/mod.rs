@@ -19,6 +19,7 @@ pub mod incoming;
 pub mod join_meeting;
 pub mod message;
 pub mod outcome;
+pub mod phone_call;
 pub mod power;
 pub mod property;
 pub mod report;

@@ -13,7 +13,7 @@ use super::incoming::{Identity, Incoming, InvalidDirective, Received, Unanswerab
 use super::message::{ACTIONS, Message, UnusableMessage};
 use super::outcome::{DeviceMode, ErrorType, Outcome, Refusal};
 use super::property::Property;
-use super::report::{CallFailedCode, CallState, CallStateName, Report};
+use super::report::{CallFailedCode, CallState, CallStateName, DigitsFailedCode, Report};
 use crate::call::CallId;
 use crate::chance::Chance;
 use crate::secret::Secret;
@@ -30,6 +30,9 @@ const TURN_OFF: &str = include_str!("../../../tests/data/directives/turn_off.jso
 const SET_VOLUME: &str = include_str!("../../../tests/data/directives/set_volume.json");
 const ADJUST_VOLUME: &str = include_str!("../../../tests/data/directives/adjust_volume.json");
 const SET_MUTE: &str = include_str!("../../../tests/data/directives/set_mute.json");
+const SEND_DTMF: &str = include_str!("../../../tests/data/directives/send_dtmf.json");
+const SEND_DTMF_AS_TEXT: &str = include_str!("../../../tests/data/directives/send_dtmf_as_text.json");
+const STOP_CALL: &str = include_str!("../../../tests/data/directives/stop_call.json");
 const STOP: &str = include_str!("../../../tests/data/directives/stop_foreground_activity.json");
 
 #[test]
@@ -99,6 +102,41 @@ fn the_rooms_own_directives_are_read() {
             mistyped.starts_with(&format!("payload.{field} must be a ")),
             "{mistyped}"
         );
+    }
+}
+
+#[test]
+fn digits_and_stop_are_read_plain_and_as_text() {
+    let call = CallId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002)).to_string();
+    let digits = |call: Option<&str>| Message::SendDigits {
+        call: call.map(str::to_owned),
+        signal: Secret::new("12#"),
+    };
+    for text in [SEND_DTMF, SEND_DTMF_AS_TEXT] {
+        assert_eq!(read(text), Incoming::Message(digits(Some(&call))));
+    }
+    for absent in [None, Some(json!(null)), Some(json!(""))] {
+        let text = changed(SEND_DTMF, "/payload/callId", absent.clone());
+        assert_eq!(read(&text), Incoming::Message(digits(None)));
+        let text = changed(STOP_CALL, "/payload/callId", absent);
+        assert_eq!(read(&text), Incoming::Message(Message::StopCall { call: None }));
+    }
+    let stop = Message::StopCall { call: Some(call) };
+    assert_eq!(read(STOP_CALL), Incoming::Message(stop.clone()));
+    for message in [stop, digits(None)] {
+        assert_eq!(read(&message.print(id())), Incoming::Message(message));
+    }
+    for (pointer, value) in [
+        ("/payload/signal", None),
+        ("/payload/signal", Some(json!(1234))),
+        ("/payload/callId", Some(json!({}))),
+        ("/payload/payload", Some(json!("{\"signal\": 4711"))),
+        ("/payload/payload", Some(json!("[]"))),
+        ("/payload/payload", Some(json!({"signal": "1"}))),
+    ] {
+        let unusable = read(&changed(SEND_DTMF, pointer, value));
+        assert!(matches!(&unusable, Incoming::Unusable(_)), "{unusable:?}");
+        assert!(!format!("{unusable:?}").contains("4711"), "{unusable:?}");
     }
 }
 
@@ -596,6 +634,20 @@ fn messages_are_printed_as_the_fixtures_show() {
                 message: "nobody answered".to_owned(),
             }),
             include_str!("../../../tests/data/events/call_failed.json"),
+        ),
+        (
+            Message::Call(Report::DigitsSent {
+                call: call.to_string(),
+            }),
+            include_str!("../../../tests/data/events/send_dtmf_succeeded.json"),
+        ),
+        (
+            Message::Call(Report::DigitsFailed {
+                call: call.to_string(),
+                code: DigitsFailedCode::CallNotInProgress,
+                message: "there is no such call in progress".to_owned(),
+            }),
+            include_str!("../../../tests/data/events/send_dtmf_failed.json"),
         ),
     ] {
         let printed: Value = serde_json::from_str(&message.print(id())).unwrap();

@@ -140,6 +140,8 @@ fn in_words(output: &Output) -> String {
             Directive::EndMeeting => format!("directive {} end", ask.0),
             other => format!("directive {} {other:?}", ask.0),
         },
+        Output::SendDigits { call, signal } => format!("digits {call:?} {}", signal.expose()),
+        Output::StopCall { call } => format!("stop {call:?}"),
         Output::StopForeground => "stop foreground".to_owned(),
         Output::Answered { link, outcome } => format!("answered {} {outcome:?}", name(*link)),
     }

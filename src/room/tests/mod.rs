@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::alexa::messages::directive::{AskId, Directive, JoinMeeting};
 use crate::alexa::messages::outcome::{ErrorType, Outcome};
 use crate::alexa::messages::property::Property;
-use crate::alexa::messages::report::{CallFailedCode, CallStateName, Report};
+use crate::alexa::messages::report::{CallFailedCode, CallStateName, DigitsFailedCode, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
 use crate::media;
@@ -18,6 +18,7 @@ use super::{Equipment, Input, Output, Room, Settings, settings_for_tests};
 mod ending;
 mod equipment;
 mod joining;
+mod pressed;
 mod random_walk;
 mod replacing;
 mod telling;
@@ -45,6 +46,8 @@ enum Said {
     Told(AskId, Vec<Property>),
     Discovered(AskId),
     Kept(Equipment),
+    DigitsSent(String),
+    DigitsFailed(String, DigitsFailedCode),
     State(CallStateName, CallId),
     Failed(CallId, CallFailedCode),
 }
@@ -182,6 +185,8 @@ fn in_words(output: &Output) -> Said {
         },
         Output::Keep(record) => Said::Kept(Equipment::from_record(record).expect("a record")),
         Output::Report(Report::CallState(state)) => Said::State(state.state, state.call.expect("a call")),
+        Output::Report(Report::DigitsSent { call }) => Said::DigitsSent(call.clone()),
+        Output::Report(Report::DigitsFailed { call, code, .. }) => Said::DigitsFailed(call.clone(), *code),
         Output::Report(Report::CallFailed { call, code, .. }) => Said::Failed(*call, *code),
     }
 }

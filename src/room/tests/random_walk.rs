@@ -157,7 +157,12 @@ impl Day {
         let seed = self.seed;
         for said in self.world.said() {
             match said {
-                Said::Changed(..) | Said::Told(..) | Said::Discovered(_) | Said::Kept(_) => {
+                Said::Changed(..)
+                | Said::Told(..)
+                | Said::Discovered(_)
+                | Said::Kept(_)
+                | Said::DigitsSent(_)
+                | Said::DigitsFailed(..) => {
                     panic!("nobody asked for {said:?}")
                 }
                 Said::Dial(call) => {
