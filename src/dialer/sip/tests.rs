@@ -7,6 +7,7 @@ mod harness;
 mod privacy;
 mod promises;
 mod recovery;
+mod tls;
 mod transcript;
 mod wire_side;
 

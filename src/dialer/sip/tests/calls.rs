@@ -200,8 +200,8 @@ fn digits_go_by_info_when_the_far_end_allows_it() {
 }
 
 #[test]
-fn digits_that_cannot_be_sent_are_said_so() {
-    play(transcript!("digits_by_no_way"));
+fn digits_are_tones_when_the_far_end_takes_nothing_else() {
+    play(transcript!("digits_as_tones"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::call::{CallCommand, CallEvent, CallId, DialTarget, EndReason, EndedHe
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::wire::{Message, Method, Request};
 use crate::dialer::{Dialer, Input, Output};
+use crate::media::Encryption;
 use crate::network::{ConnectFault, FlowEvent, FlowId, FlowRequest, Transport};
 use crate::record::{Restored, Slot};
 use crate::secret::Secret;
@@ -188,8 +189,12 @@ fn the_public_address_stands_in_for_ours() {
 }
 
 #[test]
-fn what_needs_tls_ends_at_once_in_plain_words() {
-    let mut world = World::new();
+fn what_needs_encrypted_audio_ends_at_once_in_plain_words_when_that_is_off() {
+    let plain = Settings {
+        srtp: Encryption::Off,
+        ..settings()
+    };
+    let mut world = World::with(plain, Restored::default());
     let call = CallId(uuid::Uuid::from_u128(7));
     let target = DialTarget {
         protocol: Protocol::Sips,
@@ -202,8 +207,17 @@ fn what_needs_tls_ends_at_once_in_plain_words() {
         target,
         ring_timeout,
     }));
-    let reason = EndReason::BadTarget("this build cannot do TLS for SIP yet".to_owned());
-    assert_eq!(world.events, [CallEvent::Ended { call, reason }]);
+    match world.events.pop_front() {
+        Some(CallEvent::Ended {
+            call: ended,
+            reason: EndReason::BadTarget(why),
+        }) => {
+            assert_eq!(ended, call);
+            assert!(why.contains("encrypted audio"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(world.events.is_empty() && world.sent.is_empty());
     assert!(world.agent_is_quiet());
 }
 
