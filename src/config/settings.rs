@@ -119,7 +119,7 @@ impl Reader<'_> {
             inbound: self.parsed("sip.inbound", formats::refusal_status)?,
             codecs: self.codecs()?,
             dtmf: self.parsed("media.dtmf", formats::digits_by)?,
-            can_encrypt_audio: media::CAN_ENCRYPT,
+            srtp: self.parsed("media.srtp", formats::encryption)?,
         })
     }
 

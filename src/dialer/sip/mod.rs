@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::dialer::{Dialer, Parts};
-use crate::media::{CodecName, DigitsBy};
+use crate::media::{CodecName, DigitsBy, Encryption};
 use crate::network::Transport;
 use crate::secret::Secret;
 
@@ -57,8 +57,8 @@ pub struct Settings {
     pub codecs: Vec<CodecName>,
     /// How digits are sent.
     pub dtmf: DigitsBy,
-    /// Whether calls can have encrypted audio, without which `sips:` is not dialled.
-    pub can_encrypt_audio: bool,
+    /// Whether audio is encrypted.
+    pub srtp: Encryption,
 }
 
 /// What the edge needs of the `[sip]` section to reach far ends.
