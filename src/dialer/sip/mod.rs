@@ -61,19 +61,6 @@ pub struct Settings {
     pub srtp: Encryption,
 }
 
-/// What the edge needs of the `[sip]` section to reach far ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NetworkSettings {
-    /// Names a PEM file with more roots.
-    pub ca_file: Option<String>,
-    /// Base64 of SHA-256 of public keys (SPKI), one of which the verified chain must contain; empty: any.
-    pub pin_sha256: Vec<String>,
-    /// Names the PEM files with our own certificate and with its key.
-    pub identity_files: Option<(String, String)>,
-    /// A DNS server for SIP names; `None`: those of the system.
-    pub resolver: Option<SocketAddr>,
-}
-
 /// Builds the SIP dialer.
 pub fn build(parts: Parts<'_>) -> Box<dyn Dialer> {
     Box::new(user_agent::UserAgent::new(parts))

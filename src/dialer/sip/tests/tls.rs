@@ -1,6 +1,5 @@
 //! Calls over TLS: what is verified, what is shared, what a bad certificate ends, what a killed process leaves.
 
-
 use super::harness::World;
 use super::settings;
 use super::transcript::description;
