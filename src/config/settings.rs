@@ -8,7 +8,7 @@ use super::formats::{self, Reason};
 use super::layers::Effective;
 use super::problem::Problem;
 use super::value::Value;
-use super::{Config, providers};
+use super::{Config, SipNetwork, providers};
 use crate::call::Protocol;
 use crate::dialer::DIALERS;
 use crate::media::CodecName;
@@ -123,8 +123,8 @@ impl Reader<'_> {
         })
     }
 
-    fn sip_network(&mut self) -> Option<dialer::sip::NetworkSettings> {
-        Some(dialer::sip::NetworkSettings {
+    fn sip_network(&mut self) -> Option<SipNetwork> {
+        Some(SipNetwork {
             ca_file: self.optional("sip.ca_file"),
             pin_sha256: self.list("sip.pin_sha256")?,
             identity_files: self.optional("sip.cert_file").zip(self.optional("sip.key_file")),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::dialer::sip;
+use crate::config::SipNetwork;
 use crate::{bridge, media};
 
 use super::audio::Audio;
@@ -46,10 +46,10 @@ pub struct Settings {
     /// `[media]`.
     pub media: media::Settings,
     /// What `[sip]` says of certificates and name servers.
-    pub sip: sip::NetworkSettings,
+    pub sip: SipNetwork,
 }
 
-fn sip_trust(settings: &sip::NetworkSettings, secrets: &SecretFiles) -> Trust {
+fn sip_trust(settings: &SipNetwork, secrets: &SecretFiles) -> Trust {
     let ca_file = settings.ca_file.as_deref().map(|name| secrets.find(name));
     let identity = settings
         .identity_files

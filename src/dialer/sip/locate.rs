@@ -15,8 +15,8 @@ const PORT: u16 = 5060;
 /// The same under TLS.
 const PORT_OF_TLS: u16 = 5061;
 
-const NO_KEYS: &str = "sips: promises encrypted audio, and media.srtp is \"off\"; set it to \"prefer\", or dial sip: with \
-                       ;transport=tls for encrypted signalling alone";
+const NO_KEYS: &str =
+    "sips: promises encrypted audio, and media.srtp is \"off\"; set it to \"prefer\" or \"require\"";
 const WEAKER: &str = "a sips: address is reached over TLS only";
 
 /// An address to which requests can be sent. Connections are shared only where all of it is equal: what was verified
@@ -302,14 +302,14 @@ mod tests {
     }
 
     #[test]
-    fn sips_is_refused_in_plain_words_when_audio_is_not_to_be_encrypted() {
+    fn sips_without_encryption_is_refused_in_plain_words() {
         let settings = Settings {
             srtp: Encryption::Off,
             ..settings()
         };
-        for (protocol, address) in [
-            (Protocol::Sip, "sips:room@192.0.2.7"),
-            (Protocol::Sips, "room@192.0.2.7"),
+        for (address, protocol) in [
+            ("sips:room@192.0.2.7", Protocol::Sip),
+            ("room@192.0.2.7", Protocol::Sips),
         ] {
             let target = DialTarget {
                 protocol,

@@ -189,12 +189,12 @@ fn the_public_address_stands_in_for_ours() {
 }
 
 #[test]
-fn what_needs_encrypted_audio_ends_at_once_in_plain_words_when_that_is_off() {
-    let plain = Settings {
+fn what_needs_encrypted_audio_ends_at_once_in_plain_words() {
+    let settings = Settings {
         srtp: Encryption::Off,
         ..settings()
     };
-    let mut world = World::with(plain, Restored::default());
+    let mut world = World::with(settings, Restored::default());
     let call = CallId(uuid::Uuid::from_u128(7));
     let target = DialTarget {
         protocol: Protocol::Sips,
