@@ -162,7 +162,7 @@ fn busy() -> Refusal {
 }
 
 fn leaving() -> Refusal {
-    let reason = crate::call::EndReason::EndedHere(EndedHere::PoweredOff);
+    let reason = crate::call::EndReason::EndedHere(EndedHere::Stopped);
     answered::refusal(&reason, &Mask::default())
 }
 

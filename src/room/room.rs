@@ -105,7 +105,7 @@ impl Room {
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
-            Input::Leave => self.end(now, EndedHere::PoweredOff, None, Then::Close),
+            Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }
         self.keep_deadlines(now);
