@@ -23,7 +23,9 @@ use super::wakes::Wakes;
 use super::websocket::Bridge;
 
 /// How long what was sent last may take to leave. SIGTERM to exit is 2 s, most of which belongs to the agent.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_millis(200);
+/// How long [`World::finish`] takes at most: connections, then the store.
+pub const FINISH_LIMIT: Duration = FLUSH.saturating_mul(2);
 
 /// Sockets, files and threads of the running daemon.
 pub struct World {
@@ -153,7 +155,7 @@ impl World {
         }
     }
 
-    /// Lets what was sent leave, no longer than half a second altogether.
+    /// Lets what was sent leave, within [`FINISH_LIMIT`].
     pub async fn finish(mut self) {
         tokio::join!(self.links.finish(FLUSH), self.flows.finish(FLUSH));
         self.store.close(FLUSH);
