@@ -13,6 +13,7 @@ use super::audio::Audio;
 use super::control_socket::{ControlFault, ControlSocket};
 use super::flow::Flows;
 use super::links::Links;
+use super::local_link::{LocalFault, LocalLink};
 use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
@@ -26,6 +27,7 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// Sockets, files and threads of the running daemon.
 pub struct World {
     bridge: Bridge,
+    local: LocalLink,
     links: Links,
     flows: Flows,
     names: Names,
@@ -58,9 +60,17 @@ impl World {
         chance: Chance,
     ) -> Self {
         let names = Names::default();
+        let links = Links::default();
+        let local = LocalLink::new(
+            bridge.local.clone(),
+            secrets.clone(),
+            links.clone(),
+            wakes.clone(),
+        );
         Self {
+            local,
             bridge: Bridge::new(bridge, secrets, names.clone()),
-            links: Links::default(),
+            links,
             flows: Flows::new(wakes.clone()),
             names,
             audio: Audio::new(media, wakes.sender(), chance),
@@ -75,6 +85,11 @@ impl World {
         let socket = ControlSocket::bind(path)?;
         tokio::spawn(socket.serve(self.links.clone(), self.wakes.clone()));
         Ok(())
+    }
+
+    /// Lets voice engines and panels in, where the settings say; what went wrong. Must be called inside the runtime.
+    pub fn open_local_link(&self) -> Vec<LocalFault> {
+        self.local.open()
     }
 
     /// Carries one effect out. Must be called inside the runtime.
