@@ -103,6 +103,9 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
             tracing::error!("{fault}; meetd status, join and end will not work")
         }
     }
+    for fault in world.open_local_link() {
+        tracing::error!("{fault}; voice engines and panels cannot connect there");
+    }
     let agent = Agent::new(Parts {
         config,
         chance,

@@ -14,6 +14,7 @@ use super::audio::Audio;
 use super::control_socket::{ControlFault, ControlSocket};
 use super::flow::Flows;
 use super::links::Links;
+use super::local_link::{LocalFault, LocalLink};
 use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
@@ -30,6 +31,7 @@ pub const FINISH_LIMIT: Duration = FLUSH.saturating_mul(2);
 /// Sockets, files and threads of the running daemon.
 pub struct World {
     bridge: Bridge,
+    local: LocalLink,
     links: Links,
     flows: Flows,
     names: Names,
@@ -79,9 +81,17 @@ impl World {
     pub fn new(settings: Settings, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
         let names = Names::default();
         let trust = sip_trust(&settings.sip, &secrets);
+        let links = Links::default();
+        let local = LocalLink::new(
+            settings.bridge.local.clone(),
+            secrets.clone(),
+            links.clone(),
+            wakes.clone(),
+        );
         Self {
+            local,
             bridge: Bridge::new(settings.bridge, secrets, names.clone()),
-            links: Links::default(),
+            links,
             flows: Flows::new(trust, wakes.clone()),
             names,
             audio: Audio::new(settings.media, wakes.sender(), chance),
@@ -96,6 +106,11 @@ impl World {
         let socket = ControlSocket::bind(path)?;
         tokio::spawn(socket.serve(self.links.clone(), self.wakes.clone()));
         Ok(())
+    }
+
+    /// Lets voice engines and panels in, where the settings say; what went wrong. Must be called inside the runtime.
+    pub fn open_local_link(&self) -> Vec<LocalFault> {
+        self.local.open()
     }
 
     /// Carries one effect out. Must be called inside the runtime.
