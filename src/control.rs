@@ -1,4 +1,4 @@
-//! What the commands `meetd status`, `join` and `end` ask of the running daemon over its control socket, and what
+//! What the commands `meetd status`, `join`, `end` and `hold` ask of the running daemon over its control socket, and what
 //! it answers: one JSON object a line each way.
 
 use std::fmt;
@@ -23,6 +23,8 @@ pub enum Request {
     Join(Join),
     /// What `EndMeeting` asks for.
     End,
+    /// To put the call on hold, or to take it off.
+    Hold(bool),
 }
 
 /// The meeting of a [`Request::Join`].
@@ -87,6 +89,7 @@ impl Request {
         Ok(match read(line)? {
             RequestLine::Status {} => Self::Status,
             RequestLine::End {} => Self::End,
+            RequestLine::Hold { on } => Self::Hold(on),
             RequestLine::Join {
                 endpoint,
                 protocol,
@@ -110,6 +113,7 @@ impl Request {
         let line = match self {
             Self::Status => RequestLine::Status {},
             Self::End => RequestLine::End {},
+            Self::Hold(on) => RequestLine::Hold { on: *on },
             Self::Join(join) => RequestLine::Join {
                 endpoint: join.endpoint.clone(),
                 protocol: join.protocol.clone(),
@@ -153,6 +157,9 @@ enum RequestLine {
         dry_run: bool,
     },
     End {},
+    Hold {
+        on: bool,
+    },
 }
 
 fn read<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, ControlFault> {

@@ -13,6 +13,7 @@ mod check;
 mod config_command;
 mod control_socket;
 mod end;
+mod hold;
 mod join;
 mod run;
 mod status;
@@ -74,6 +75,7 @@ At the room:
   meetd status                      is the room connected, is a call up, what went wrong last
   meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
   meetd end                         hang up
+  meetd hold on                     the meeting hears nothing of the room until `meetd hold off`
   journalctl -x -u meetd            what happened, and what to do about it
 
 Setting it up:
@@ -124,6 +126,8 @@ enum Command {
     Join(join::Arguments),
     /// End the meeting; succeeds also when there is none
     End,
+    /// Put the call on hold (the meeting hears nothing of the room), or take it off
+    Hold(hold::Arguments),
 }
 
 impl CommandLine {
@@ -139,6 +143,7 @@ impl CommandLine {
             Command::Status(arguments) => status::run(&options, &arguments).into(),
             Command::Join(arguments) => join::run(&options, arguments).into(),
             Command::End => end::run(&options).into(),
+            Command::Hold(arguments) => hold::run(&options, arguments).into(),
         }
     }
 }

@@ -116,6 +116,7 @@ impl Record {
             target,
             local,
             local_port: self.local_port,
+            last_number: self.number,
         };
         let invitation = Box::new(invitation);
         match &self.state {
