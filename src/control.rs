@@ -1,5 +1,5 @@
-//! What the commands `meetd status`, `join`, `end` and `hold` ask of the running daemon over its control socket, and what
-//! it answers: one JSON object a line each way.
+//! What the commands `meetd status`, `join`, `end`, `hold`, `dtmf` and `volume` ask of the running daemon over its
+//! control socket, and what it answers: one JSON object a line each way.
 
 use std::fmt;
 
@@ -25,6 +25,10 @@ pub enum Request {
     End,
     /// To put the call on hold, or to take it off.
     Hold(bool),
+    /// Digits during a meeting, with the pauses `w` and `,`.
+    Digits(Secret),
+    /// What `SetVolume` asks for.
+    Volume(u8),
 }
 
 /// The meeting of a [`Request::Join`].
@@ -90,6 +94,8 @@ impl Request {
             RequestLine::Status {} => Self::Status,
             RequestLine::End {} => Self::End,
             RequestLine::Hold { on } => Self::Hold(on),
+            RequestLine::Digits { digits } => Self::Digits(Secret::new(digits)),
+            RequestLine::Volume { volume } => Self::Volume(volume),
             RequestLine::Join {
                 endpoint,
                 protocol,
@@ -114,6 +120,10 @@ impl Request {
             Self::Status => RequestLine::Status {},
             Self::End => RequestLine::End {},
             Self::Hold(on) => RequestLine::Hold { on: *on },
+            Self::Digits(digits) => RequestLine::Digits {
+                digits: digits.expose().to_owned(),
+            },
+            Self::Volume(volume) => RequestLine::Volume { volume: *volume },
             Self::Join(join) => RequestLine::Join {
                 endpoint: join.endpoint.clone(),
                 protocol: join.protocol.clone(),
@@ -159,6 +169,12 @@ enum RequestLine {
     End {},
     Hold {
         on: bool,
+    },
+    Digits {
+        digits: String,
+    },
+    Volume {
+        volume: u8,
     },
 }
 

@@ -12,12 +12,14 @@ use crate::edge::secrets::SecretFiles;
 mod check;
 mod config_command;
 mod control_socket;
+mod dtmf;
 mod end;
 mod hold;
 mod join;
 mod run;
 mod status;
 mod terminal;
+mod volume;
 
 /// Runs the command line and says how the process shall exit.
 pub fn main() -> ExitCode {
@@ -76,6 +78,8 @@ At the room:
   meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
   meetd end                         hang up
   meetd hold on                     the meeting hears nothing of the room until `meetd hold off`
+  meetd dtmf 123456#                press digits, as on a telephone
+  meetd volume 40                   how loud the meeting is in the room
   journalctl -x -u meetd            what happened, and what to do about it
 
 Setting it up:
@@ -128,6 +132,10 @@ enum Command {
     End,
     /// Put the call on hold (the meeting hears nothing of the room), or take it off
     Hold(hold::Arguments),
+    /// Press digits during a meeting, as the SendDTMF message does
+    Dtmf(dtmf::Arguments),
+    /// Set the loudspeaker's volume; it is kept over restarts
+    Volume(volume::Arguments),
 }
 
 impl CommandLine {
@@ -144,6 +152,8 @@ impl CommandLine {
             Command::Join(arguments) => join::run(&options, arguments).into(),
             Command::End => end::run(&options).into(),
             Command::Hold(arguments) => hold::run(&options, arguments).into(),
+            Command::Dtmf(arguments) => dtmf::run(&options, arguments).into(),
+            Command::Volume(arguments) => volume::run(&options, &arguments).into(),
         }
     }
 }

@@ -139,7 +139,7 @@ impl OutboundCall {
                 .authenticator
                 .take_challenges(self.profile.account.as_ref(), response);
             match taken {
-                Ok(()) => return self.prack(index, sent.rack, sent.authenticator),
+                Ok(()) => self.prack(index, sent.rack, sent.authenticator),
                 Err(fault) => tracing::debug!(%fault, "a PRACK is challenged and cannot be sent again"),
             }
         } else if !response.is_success() {
