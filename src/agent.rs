@@ -335,10 +335,11 @@ impl Agent {
     fn command_dialer(&mut self, now: Now, name: &str, command: CallCommand) {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
-        | CallCommand::SendDigits { call, .. }) = &command;
+        | CallCommand::SendDigits { call, .. }
+        | CallCommand::Hold { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
-            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } => {
+            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } | CallCommand::Hold { .. } => {
                 self.routes.calls.get(call).copied()
             }
         };

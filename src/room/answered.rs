@@ -36,7 +36,7 @@ pub fn error_type(reason: &EndReason) -> ErrorType {
             | ConnectFault::Tls { .. } => ErrorType::EndpointUnreachable,
         },
         EndReason::ProxyUnreachable(_) => ErrorType::BridgeUnreachable,
-        EndReason::HungUp | EndReason::Silent(_) | EndReason::Broken(_) => ErrorType::EndpointUnreachable,
+        EndReason::HungUp(_) | EndReason::Silent(_) | EndReason::Broken(_) => ErrorType::EndpointUnreachable,
         EndReason::OurFault(_) => ErrorType::InternalError,
         EndReason::EndedHere(why) => match why {
             EndedHere::NoResponse | EndedHere::RangTooLong => ErrorType::EndpointUnreachable,
@@ -78,7 +78,7 @@ pub fn failure(reason: &EndReason) -> Option<CallFailedCode> {
             | EndedHere::LastedTooLong
             | EndedHere::NoAudio,
         )
-        | EndReason::HungUp => None,
+        | EndReason::HungUp(_) => None,
     }
 }
 
@@ -86,7 +86,7 @@ pub fn failure(reason: &EndReason) -> Option<CallFailedCode> {
 pub fn sip_status(reason: &EndReason) -> Option<u16> {
     match reason {
         EndReason::Refused { status, .. } | EndReason::NotAuthorized { status, .. } => Some(*status),
-        EndReason::HungUp
+        EndReason::HungUp(_)
         | EndReason::EndedHere(_)
         | EndReason::Unreachable(_)
         | EndReason::ProxyUnreachable(_)
@@ -101,7 +101,7 @@ pub fn sip_status(reason: &EndReason) -> Option<u16> {
 /// One word for the journal's `end_reason`.
 pub fn name(reason: &EndReason) -> &'static str {
     match reason {
-        EndReason::HungUp => "hung-up",
+        EndReason::HungUp(_) => "hung-up",
         EndReason::EndedHere(EndedHere::Asked) => "asked",
         EndReason::EndedHere(EndedHere::Replaced) => "replaced",
         EndReason::EndedHere(EndedHere::PoweredOff) => "powered-off",
@@ -149,7 +149,7 @@ pub fn sentence(reason: &EndReason, mask: &Mask) -> String {
             EndedHere::NoAudio => "no audio came from the far end for media.rtp_timeout",
         }
         .to_owned(),
-        EndReason::HungUp
+        EndReason::HungUp(_)
         | EndReason::NotAuthorized { .. }
         | EndReason::Unreachable(_)
         | EndReason::ProxyUnreachable(_)
@@ -215,7 +215,7 @@ mod tests {
         let unreachable = ErrorType::EndpointUnreachable;
         let ended = ErrorType::NotInOperation;
         for (reason, kind, code) in [
-            (EndReason::HungUp, unreachable, None),
+            (EndReason::HungUp(None), unreachable, None),
             (here(EndedHere::Asked), ended, None),
             (here(EndedHere::Replaced), ended, None),
             (here(EndedHere::PoweredOff), ended, None),
