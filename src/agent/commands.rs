@@ -42,6 +42,16 @@ impl Agent {
                 };
                 self.reply(link, &reply);
             }
+            Request::Hold(is_held) => {
+                let reply = match self.room.hold(is_held) {
+                    Ok(sentence) => Reply::Done {
+                        sentence: sentence.to_owned(),
+                    },
+                    Err(refusal) => refused(refusal),
+                };
+                self.drain(now);
+                self.reply(link, &reply);
+            }
             Request::Join(_) | Request::End | Request::Volume(_) | Request::Digits(_)
                 if self.hold_back(link, &text) => {}
             Request::Join(join) => self.ask(now, link, Directive::JoinMeeting(meeting_of(join))),
@@ -123,6 +133,7 @@ impl Agent {
     fn report(&self) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
+        let local = self.bridge.local();
         let equipment = self.room.equipment();
         let CallStatus { call, last_call } = self.room.status();
         StatusReport {
@@ -136,8 +147,8 @@ impl Agent {
                     .map(Utc),
             },
             local: LocalReport {
-                status: "DISCONNECTED".to_owned(),
-                reason: "NONE".to_owned(),
+                status: local.status.name().to_owned(),
+                reason: local.reason.name().to_owned(),
             },
             auth: AuthReport {
                 state: auth.state.name().to_owned(),
@@ -222,7 +233,11 @@ fn call_report(call: CurrentCall) -> CallReport {
         transport: call.agreed.as_ref().map(|agreed| agreed.transport),
         codec: call.agreed.as_ref().map(|agreed| agreed.codec.to_owned()),
         srtp: call.agreed.as_ref().is_some_and(|agreed| agreed.srtp),
-        microphone: Microphone::On,
+        microphone: if call.is_held {
+            Microphone::Hold
+        } else {
+            Microphone::On
+        },
         media: call.figures.map(media_report).unwrap_or_default(),
     }
 }

@@ -33,11 +33,6 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
 const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
     (
-        "local.listen",
-        "this build has no local link: nobody listens there",
-    ),
-    ("local.tcp", "this build has no local link: nobody listens there"),
-    (
         "sip.resolver",
         "this build asks the name servers of the system for SIP names as well",
     ),

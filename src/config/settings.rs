@@ -98,6 +98,13 @@ impl Reader<'_> {
             reconnect_max: self.parsed("bridge.reconnect_max", formats::duration)?,
             redirect_allow: self.list("bridge.redirect_allow")?,
             proxy: self.optional("bridge.proxy"),
+            local: bridge::LocalSettings {
+                listen: self.optional("local.listen"),
+                tcp: self.parsed_or_none("local.tcp", addresses::socket_address),
+                token_file: self.optional("local.token_file"),
+                origins: self.list("local.origins")?,
+                dialog_timeout: self.parsed("local.dialog_timeout", formats::duration)?,
+            },
         })
     }
 

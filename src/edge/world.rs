@@ -14,6 +14,7 @@ use super::audio::Audio;
 use super::control_socket::{ControlFault, ControlSocket};
 use super::flow::Flows;
 use super::links::Links;
+use super::local_link::{LocalFault, LocalLink};
 use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
@@ -23,11 +24,14 @@ use super::wakes::Wakes;
 use super::websocket::Bridge;
 
 /// How long what was sent last may take to leave. SIGTERM to exit is 2 s, most of which belongs to the agent.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_millis(200);
+/// How long [`World::finish`] takes at most: connections, then the store.
+pub const FINISH_LIMIT: Duration = FLUSH.saturating_mul(2);
 
 /// Sockets, files and threads of the running daemon.
 pub struct World {
     bridge: Bridge,
+    local: LocalLink,
     links: Links,
     flows: Flows,
     names: Names,
@@ -77,9 +81,17 @@ impl World {
     pub fn new(settings: Settings, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
         let names = Names::default();
         let trust = sip_trust(&settings.sip, &secrets);
+        let links = Links::default();
+        let local = LocalLink::new(
+            settings.bridge.local.clone(),
+            secrets.clone(),
+            links.clone(),
+            wakes.clone(),
+        );
         Self {
+            local,
             bridge: Bridge::new(settings.bridge, secrets, names.clone()),
-            links: Links::default(),
+            links,
             flows: Flows::new(trust, wakes.clone()),
             names,
             audio: Audio::new(settings.media, wakes.sender(), chance),
@@ -94,6 +106,11 @@ impl World {
         let socket = ControlSocket::bind(path)?;
         tokio::spawn(socket.serve(self.links.clone(), self.wakes.clone()));
         Ok(())
+    }
+
+    /// Lets voice engines and panels in, where the settings say; what went wrong. Must be called inside the runtime.
+    pub fn open_local_link(&self) -> Vec<LocalFault> {
+        self.local.open()
     }
 
     /// Carries one effect out. Must be called inside the runtime.
@@ -153,7 +170,7 @@ impl World {
         }
     }
 
-    /// Lets what was sent leave, no longer than half a second altogether.
+    /// Lets what was sent leave, within [`FINISH_LIMIT`].
     pub async fn finish(mut self) {
         tokio::join!(self.links.finish(FLUSH), self.flows.finish(FLUSH));
         self.store.close(FLUSH);

@@ -19,5 +19,6 @@ mod digits;
 mod endings;
 mod equipment;
 mod joining;
+mod local_link;
 mod refusals;
 mod secrets;
