@@ -6,7 +6,7 @@ export MEETD_VENV ?= .venv
 # Programs that the tests talk to, and the Debian packages that bring them.
 PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules
 
-.PHONY: help demo test bench check acceptance peers venv
+.PHONY: help demo test bench check acceptance simulation chaos peers venv
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,7 +25,13 @@ check: ## formatting, lints, documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-acceptance: test bench ## the tests, then the figures
+acceptance: test simulation chaos bench ## the tests, 100,000 room-hours, 1,000 kills, then the figures
+
+simulation: ## the whole daemon in simulated time: 100,000 room-hours
+	MEETD_ROOM_HOURS=$${MEETD_ROOM_HOURS:-100000} cargo test --locked --release --test simulation -- --nocapture seeds
+
+chaos: ## real processes: 1,000 kill -9 at random points, and what is left of the calls
+	MEETD_KILLS=$${MEETD_KILLS:-1000} cargo test --locked --test chaos -- --nocapture
 
 peers: ## install the programs that the tests talk to, where they are missing
 	@missing=""; \

@@ -100,9 +100,11 @@ impl Agent {
             })
             .collect();
         let endpoint_id = parts.config.room.endpoint_id.clone();
+        let mut bridge = Bridge::new(parts.config.bridge, endpoint_id.clone(), parts.chance.fork());
+        bridge.restore(&parts.restored);
         Self {
             phase: Phase::Before,
-            bridge: Bridge::new(parts.config.bridge, endpoint_id.clone(), parts.chance.fork()),
+            bridge,
             room: Room::new(parts.config.room, parts.chance.fork()).restored(parts.restored.get(Slot::Room)),
             dialers,
             routes: Routes::default(),
@@ -249,7 +251,12 @@ impl Agent {
 
     fn carry_from_room(&mut self, now: Now, output: room::Output) {
         match output {
-            room::Output::Command { dialer, command } => self.command_dialer(now, &dialer, command),
+            room::Output::Command { dialer, command } => {
+                if let CallCommand::HangUp { .. } = &command {
+                    self.bridge.handle_input(now, bridge::Input::HangingUp);
+                }
+                self.command_dialer(now, &dialer, command);
+            }
             room::Output::Keep(content) => {
                 let slot = Slot::Room;
                 self.effects.push_back(Effect::Record { slot, content });
@@ -283,6 +290,10 @@ impl Agent {
                 self.room
                     .handle_input(now, room::Input::Directive { ask, directive });
             }
+            bridge::Output::Record { slot, content } => {
+                self.effects.push_back(Effect::Record { slot, content })
+            }
+            bridge::Output::Sync => self.effects.push_back(Effect::Sync),
             bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
             bridge::Output::SendDigits { call, signal } => {
                 self.room

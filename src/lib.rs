@@ -15,7 +15,7 @@
 //! | [`time`], [`chance`], [`secret`], [`network`], [`record`], [`call`] | words that all share | – |
 //! | [`alexa::messages`] | what can be said over the bridge, as types: a list and a file each | words |
 //! | [`alexa::client`] | connected? signed in? in a dialog? Three small machines | `alexa::messages` |
-//! | [`bridge`] | sessions (when to try, ping, give up), who is told what, who waits for which answer | `alexa` |
+//! | [`bridge`] | sessions (when to try, ping, give up), who is told what, who waits for which answer, what is not done twice | `alexa` |
 //! | [`room`] | what the room does next: directives, dial plan, deadlines, reports | `alexa::messages` |
 //! | [`media`] | what was agreed, RTP streams, digits, quality | words |
 //! | [`dialer`] | makes calls: the trait, its table, SIP | `media` |

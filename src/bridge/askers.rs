@@ -1,20 +1,20 @@
 //! Who waits for which answer. Each directive is answered exactly once, a repeat of it with what the first got.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::link::LinkId;
-use crate::alexa::messages::directive::AskId;
+use super::memory::{Memory, Record};
+use crate::alexa::messages::directive::{AskId, Directive};
 use crate::alexa::messages::incoming::{Identity, Received};
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::record::Restored;
 use crate::time::{Deadline, Moment, Now};
 
 /// Directives that are worked on at once.
 pub const MOST_PENDING: usize = 64;
 /// Askers that wait for one and the same directive.
 const MOST_WAITING: usize = 16;
-/// Directives that are remembered so that a repeat of them does nothing (contract, "Directives").
-pub const MOST_REMEMBERED: usize = 4096;
 /// For so long Alexa waits for an event.
 pub const PATIENCE: Duration = Duration::from_secs(8);
 /// After this a directive without an outcome is answered all the same: a fault of ours, far above every deadline
@@ -34,6 +34,8 @@ struct Asker {
 struct Pending {
     /// `None` for what was asked at the control socket: that is never a repeat.
     identity: Option<Identity>,
+    /// Whether its success is a call: true only as long as that lives.
+    is_join: bool,
     begun: Moment,
     askers: Vec<Asker>,
 }
@@ -69,12 +71,25 @@ pub struct Askers {
     pending: BTreeMap<AskId, Pending>,
     /// Answers for a bridge that went away, each with the moment from which nobody waits for it.
     kept: Vec<(Moment, Answer)>,
-    remembered: BTreeMap<Identity, Outcome>,
-    /// The keys of `remembered`, the oldest first.
-    order: VecDeque<Identity>,
+    memory: Memory,
 }
 
 impl Askers {
+    /// Takes over what the last process remembered.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.memory.restore(restored);
+    }
+
+    /// What is to be written before anything else is done. Drain it until `None` after every call.
+    pub fn poll_record(&mut self) -> Option<Record> {
+        self.memory.poll_record()
+    }
+
+    /// The call is being ended, or is over: its joins are done for good.
+    pub fn call_is_over(&mut self) {
+        self.memory.settle();
+    }
+
     /// Takes a directive that came in a frame.
     pub fn ask(&mut self, now: Now, link: LinkId, received: &Received) -> Asked {
         let asker = Asker {
@@ -83,7 +98,7 @@ impl Askers {
             arrived: now.moment,
         };
         let identity = received.identity;
-        if let Some(outcome) = self.remembered.get(&identity) {
+        if let Some(outcome) = self.memory.outcome(&identity) {
             return Asked::Known(asker.answered(outcome.clone()));
         }
         let same = |pending: &&mut Pending| pending.identity == Some(identity);
@@ -96,7 +111,7 @@ impl Askers {
                 "a messageId was used before for something else; taken as a new directive",
             );
         }
-        self.begin(now, asker, Some(identity))
+        self.begin(now, asker, Some(identity), is_join(&received.directive))
     }
 
     /// Takes what was asked at the control socket.
@@ -106,7 +121,7 @@ impl Askers {
             correlation_token: None,
             arrived: now.moment,
         };
-        self.begin(now, asker, None)
+        self.begin(now, asker, None, false)
     }
 
     /// The outcome of a directive is known. Gives the answers that leave at once; `bridge` is the link that is open.
@@ -118,7 +133,8 @@ impl Askers {
         if let Some(identity) = pending.identity
             && outcome.is_worth_remembering()
         {
-            self.remember(identity, outcome);
+            let stands_with_call = pending.is_join && !matches!(outcome, Outcome::Refused(_));
+            self.memory.remember(identity, outcome, stands_with_call);
         }
         let answers = pending.askers.into_iter();
         answers
@@ -164,7 +180,7 @@ impl Askers {
         self.pending.values().any(|pending| pending.identity.is_some())
     }
 
-    fn begin(&mut self, now: Now, asker: Asker, identity: Option<Identity>) -> Asked {
+    fn begin(&mut self, now: Now, asker: Asker, identity: Option<Identity>, is_join: bool) -> Asked {
         if self.pending.len() >= MOST_PENDING {
             return Asked::TooMany(asker.answered(too_many()));
         }
@@ -172,6 +188,7 @@ impl Askers {
         let ask = AskId(self.last);
         let pending = Pending {
             identity,
+            is_join,
             begun: now.moment,
             askers: vec![asker],
         };
@@ -180,28 +197,9 @@ impl Askers {
     }
 
     fn is_message_id_of_another(&self, identity: Identity) -> bool {
-        let from = Identity {
-            whole: [0; 16],
-            ..identity
-        };
-        let to = Identity {
-            whole: [0xff; 16],
-            ..identity
-        };
         let pending = self.pending.values().filter_map(|pending| pending.identity);
-        self.remembered.range(from..=to).next().is_some()
+        self.memory.knows_message_id_of(identity)
             || pending.into_iter().any(|other| other.message == identity.message)
-    }
-
-    fn remember(&mut self, identity: Identity, outcome: &Outcome) {
-        if self.remembered.insert(identity, outcome.clone()).is_none() {
-            self.order.push_back(identity);
-        }
-        if self.order.len() > MOST_REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.remembered.remove(&oldest);
-        }
     }
 
     /// The answer to one asker, if it leaves at once.
@@ -262,6 +260,21 @@ impl Pending {
         }
         self.askers.push(asker);
         Asked::BeingWorkedOn
+    }
+}
+
+fn is_join(directive: &Directive) -> bool {
+    match directive {
+        Directive::JoinMeeting(_) => true,
+        Directive::EndMeeting
+        | Directive::Discover
+        | Directive::ReportState
+        | Directive::TurnOn
+        | Directive::TurnOff
+        | Directive::SetVolume(_)
+        | Directive::AdjustVolume(_)
+        | Directive::SetMute(_)
+        | Directive::PressDigits(_) => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::askers::{Answer, Asked};
 use super::link::LinkId;
+use super::memory::Record;
 use super::{Bridge, Output, journal};
 use crate::alexa::messages::dialog_state::{AssistantId, Dialog, DialogState};
 use crate::alexa::messages::directive::{AskId, Directive};
@@ -104,10 +105,24 @@ impl Bridge {
 
     pub(super) fn outcome(&mut self, now: Now, ask: AskId, outcome: &Outcome) {
         let bridge = self.session.open_attempt().map(LinkId::Bridge);
-        for answer in self.askers.answer(now, ask, outcome, bridge) {
+        let answers = self.askers.answer(now, ask, outcome, bridge);
+        self.write_down();
+        for answer in answers {
             self.send_answer(now, answer);
         }
         self.mirror_dialog();
+    }
+
+    /// What became of a directive is written before its event leaves.
+    pub(super) fn write_down(&mut self) {
+        let mut is_written = false;
+        while let Some(Record { slot, content }) = self.askers.poll_record() {
+            self.outputs.push_back(Output::Record { slot, content });
+            is_written = true;
+        }
+        if is_written {
+            self.outputs.push_back(Output::Sync);
+        }
     }
 
     /// Alexa thinks while a directive of hers is worked on (contract, "Dialog").

@@ -1,5 +1,5 @@
 //! The bridge: one websocket that we open and keep. When to try, ping and give up ([`session`]), who is told what
-//! ([`publisher`]), who waits for which answer ([`askers`]).
+//! ([`publisher`]), who waits for which answer ([`askers`]), what is not done twice ([`memory`]).
 
 use std::collections::VecDeque;
 
@@ -14,6 +14,7 @@ use crate::alexa::messages::message::Message;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
 use crate::alexa::messages::report::Report;
 use crate::chance::Chance;
+use crate::record::{Restored, Slot};
 use crate::secret::Secret;
 use crate::time::{Deadline, Now};
 
@@ -29,6 +30,7 @@ pub mod backoff;
 pub mod engines;
 pub mod failure;
 pub mod link;
+pub mod memory;
 pub mod publisher;
 pub mod redirect;
 pub mod session;
@@ -75,6 +77,8 @@ pub enum Input {
     },
     /// The room tells a change. The call state of snapshots and the pings of a call are read from it.
     Report(Report),
+    /// The room's call is being ended: what was answered about it stands.
+    HangingUp,
     /// Addresses or routes changed, or the machine slept.
     NetworkChanged,
     /// The daemon stops: say so, and close.
@@ -135,6 +139,15 @@ pub enum Output {
         /// What.
         outcome: Outcome,
     },
+    /// Write a slot of the store, before the next output.
+    Record {
+        /// Which.
+        slot: Slot,
+        /// Its content.
+        content: Vec<u8>,
+    },
+    /// Bring the records to the disk, off the path.
+    Sync,
 }
 
 /// A failure that people are shown.
@@ -194,6 +207,11 @@ impl Bridge {
         bridge
     }
 
+    /// Takes over what the last process remembered of directives.
+    pub fn restore(&mut self, restored: &Restored) {
+        self.askers.restore(restored);
+    }
+
     /// Takes one input.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
@@ -203,6 +221,7 @@ impl Bridge {
             Input::Ask { link, directive } => self.ask(now, link, directive),
             Input::Outcome { ask, outcome } => self.outcome(now, ask, &outcome),
             Input::Report(report) => self.report(now, report),
+            Input::HangingUp => self.call_is_over(),
             Input::NetworkChanged => self.session(now, session::Input::NetworkChanged),
             Input::Leave => self.session(now, session::Input::Leave),
             Input::Deadline => self.deadline(now),
@@ -333,9 +352,17 @@ impl Bridge {
         if !self.publisher.is_news(&report) {
             return;
         }
+        if !self.publisher.call_is_up() {
+            self.call_is_over();
+        }
         self.tell(&Message::Call(report));
         let is_up = self.publisher.call_is_up();
         self.session(now, session::Input::CallUp(is_up));
+    }
+
+    fn call_is_over(&mut self) {
+        self.askers.call_is_over();
+        self.write_down();
     }
 
     fn deadline(&mut self, now: Now) {

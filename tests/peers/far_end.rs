@@ -325,7 +325,8 @@ impl Shared {
                 .with("Contact", shared.contact(&path))
                 .with_sdp(sdp);
             shared.move_on(call, Phase::Invited, Phase::Answered);
-            shared.answer_with(&path, call, answer);
+            shared.answer_with(&path, call, answer.clone());
+            shared.repeat_until_acknowledged(call, path, answer);
             let telephone = Telephone {
                 socket,
                 remote: offer.address,
@@ -335,6 +336,25 @@ impl Shared {
                 prompt: shared.voice.prompt.clone(),
             };
             telephone.talk(call, Arc::clone(&shared.seen));
+        });
+    }
+
+    /// A 2xx is sent again until its ACK comes, for 32 s at most (RFC 3261 13.3.1.4).
+    fn repeat_until_acknowledged(&self, call: usize, path: Path, answer: Message) {
+        let shared = self.clone();
+        thread::spawn(move || {
+            let mut interval = Duration::from_millis(500);
+            let until = Instant::now() + interval * 64;
+            let acknowledged = |seen: &Seen| (seen.calls[call].phase != Phase::Answered).then_some(());
+            while Instant::now() < until
+                && shared
+                    .seen
+                    .wait_until(Instant::now() + interval, acknowledged)
+                    .is_none()
+            {
+                shared.send(&path, answer.clone());
+                interval = (interval * 2).min(Duration::from_secs(4));
+            }
         });
     }
 
@@ -370,6 +390,8 @@ impl Shared {
                 .filter(|(name, _)| name.starts_with("Conta") || name == "Content-Type");
             again.headers.extend(kept);
             self.send(path, again);
+        } else {
+            self.send(path, invite.response(180, "Ringing", &format!("far{call}")));
         }
     }
 

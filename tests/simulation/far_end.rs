@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// RFC 3261 17.1.1.1.
+const T1: Duration = Duration::from_millis(500);
+/// A refusal that was repeated up to this interval is not acknowledged any more.
+const GIVES_UP_AT: Duration = Duration::from_secs(4);
+
 /// How the conference behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
@@ -12,8 +17,16 @@ pub struct Manners {
     pub rings_after: Option<Duration>,
     /// From the INVITE to 200; `None`: it never answers.
     pub answers_after: Option<Duration>,
-    /// Whether it says anything at all.
-    pub is_dead: bool,
+    /// Whether it is deaf to INVITEs.
+    pub is_silent: bool,
+    /// The status it refuses with, when it would answer.
+    pub refuses_with: Option<u16>,
+    /// Whether two of its telephones answer at once.
+    pub forks: bool,
+    /// How many ACKs it loses before one counts.
+    pub loses_acks: u32,
+    /// From the ACK to its own BYE; `None`: it stays.
+    pub hangs_up_after: Option<Duration>,
 }
 
 impl Default for Manners {
@@ -21,7 +34,11 @@ impl Default for Manners {
         Self {
             rings_after: Some(Duration::from_millis(20)),
             answers_after: Some(Duration::from_millis(300)),
-            is_dead: false,
+            is_silent: false,
+            refuses_with: None,
+            forks: false,
+            loses_acks: 0,
+            hangs_up_after: None,
         }
     }
 }
@@ -34,8 +51,8 @@ pub enum Leg {
     /// 200 sent; repeated until the ACK.
     Answered,
     Confirmed,
-    /// 487 sent; repeated until the ACK.
-    Cancelled,
+    /// 487, or another refusal, sent; repeated until the ACK.
+    Refused,
     Over,
 }
 
@@ -58,6 +75,18 @@ struct Dialog {
     repeat: Option<(Duration, Duration)>,
     due: Vec<(Duration, u16)>,
     highest_sequence: u32,
+    manners: Manners,
+    acks_lost: u32,
+    hangs_up_at: Option<Duration>,
+}
+
+/// A BYE of the conference, repeated until it is answered.
+struct Bye {
+    to: SocketAddr,
+    text: String,
+    at: Duration,
+    interval: Duration,
+    until: Duration,
 }
 
 /// The conference.
@@ -71,6 +100,9 @@ pub struct FarEnd {
     pub heard: Vec<String>,
     /// What broke the rules of SIP.
     pub complaints: Vec<String>,
+    /// Who was called by each Call-ID: the user part of the first INVITE.
+    pub called: BTreeMap<String, String>,
+    byes: BTreeMap<String, Bye>,
     hangs_up: u32,
 }
 
@@ -83,6 +115,8 @@ impl FarEnd {
             outbox: Vec::new(),
             heard: Vec::new(),
             complaints: Vec::new(),
+            called: BTreeMap::new(),
+            byes: BTreeMap::new(),
             hangs_up: 0,
         }
     }
@@ -101,8 +135,14 @@ impl FarEnd {
         self.dialogs.len()
     }
 
+    /// Every dialog is gone, as if somebody had cleared the conference.
+    pub fn clear(&mut self) {
+        self.dialogs.clear();
+        self.byes.clear();
+    }
+
     /// The conference ends all confirmed calls.
-    pub fn hang_up(&mut self) {
+    pub fn hang_up(&mut self, now: Duration) {
         let confirmed: Vec<String> = self
             .dialogs
             .iter()
@@ -110,25 +150,38 @@ impl FarEnd {
             .map(|(key, _)| key.clone())
             .collect();
         for key in confirmed {
-            let Some(dialog) = self.dialogs.get_mut(&key) else {
-                continue;
-            };
-            dialog.leg = Leg::Over;
-            self.hangs_up += 1;
-            let contact = header(&dialog.invite, "Contact").unwrap_or_default();
-            let uri = contact.split(['<', '>']).nth(1).unwrap_or(&contact).to_owned();
-            let bye = format!(
-                "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKfar{}\r\nMax-Forwards: 70\r\nFrom: {};tag={}\r\n\
-                 To: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
-                self.address,
-                self.hangs_up,
-                header(&dialog.invite, "To").unwrap_or_default(),
-                dialog.tag,
-                header(&dialog.invite, "From").unwrap_or_default(),
-                header(&dialog.invite, "Call-ID").unwrap_or_default(),
-            );
-            self.outbox.push((dialog.from, bye.into_bytes()));
+            self.say_bye(now, &key);
         }
+    }
+
+    fn say_bye(&mut self, now: Duration, key: &str) {
+        let Some(dialog) = self.dialogs.get_mut(key) else {
+            return;
+        };
+        dialog.leg = Leg::Over;
+        dialog.hangs_up_at = None;
+        self.hangs_up += 1;
+        let contact = header(&dialog.invite, "Contact").unwrap_or_default();
+        let uri = contact.split(['<', '>']).nth(1).unwrap_or(&contact).to_owned();
+        let branch = format!("z9hG4bKfar{}", self.hangs_up);
+        let text = format!(
+            "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch={branch}\r\nMax-Forwards: 70\r\nFrom: {};tag={}\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+            self.address,
+            header(&dialog.invite, "To").unwrap_or_default(),
+            dialog.tag,
+            header(&dialog.invite, "From").unwrap_or_default(),
+            header(&dialog.invite, "Call-ID").unwrap_or_default(),
+        );
+        self.outbox.push((dialog.from, text.clone().into_bytes()));
+        let bye = Bye {
+            to: dialog.from,
+            text,
+            at: now + T1,
+            interval: T1,
+            until: now + T1 * 64,
+        };
+        self.byes.insert(branch, bye);
     }
 
     /// One datagram came in.
@@ -141,15 +194,21 @@ impl FarEnd {
         } else {
             method.clone()
         });
-        if self.manners.is_dead {
+        if text.trim().is_empty() {
             return;
         }
         match method.as_str() {
+            "INVITE" if header(&text, "To").is_some_and(|to| to.contains(";tag=")) => {
+                self.reply(from, &text, 488)
+            }
             "INVITE" => self.invite(now, from, text),
-            "ACK" => self.acknowledge(&text),
+            "ACK" => self.acknowledge(now, &text),
             "CANCEL" => self.cancel(now, from, &text),
             "BYE" => self.bye(from, &text),
-            "SIP/2.0" => {}
+            "SIP/2.0" => {
+                self.byes.remove(&branch_of(&text));
+            }
+            "INFO" | "OPTIONS" | "UPDATE" => self.reply(from, &text, 200),
             other => self.complaints.push(format!("unexpected {other}")),
         }
     }
@@ -164,12 +223,15 @@ impl FarEnd {
                     .iter()
                     .map(|(at, _)| *at)
                     .chain(dialog.repeat.iter().map(|(at, _)| *at))
+                    .chain(dialog.hangs_up_at)
             })
+            .chain(self.byes.values().map(|bye| bye.at))
             .min()
     }
 
     /// Time has passed.
     pub fn tick(&mut self, now: Duration) {
+        self.repeat_byes(now);
         let keys: Vec<String> = self.dialogs.keys().cloned().collect();
         for key in keys {
             let Some(dialog) = self.dialogs.get_mut(&key) else {
@@ -188,14 +250,32 @@ impl FarEnd {
             let Some(dialog) = self.dialogs.get_mut(&key) else {
                 continue;
             };
+            if dialog.hangs_up_at.is_some_and(|at| at <= now) {
+                self.say_bye(now, &key);
+                continue;
+            }
             if let Some((at, interval)) = dialog.repeat
                 && at <= now
             {
+                if dialog.leg == Leg::Refused && interval >= GIVES_UP_AT {
+                    dialog.leg = Leg::Over;
+                    dialog.repeat = None;
+                    continue;
+                }
                 self.outbox
                     .push((dialog.from, dialog.last_response.clone().into_bytes()));
                 let next = (interval * 2).min(Duration::from_secs(4));
                 dialog.repeat = Some((now + next, next));
             }
+        }
+    }
+
+    fn repeat_byes(&mut self, now: Duration) {
+        self.byes.retain(|_, bye| now < bye.until);
+        for bye in self.byes.values_mut().filter(|bye| bye.at <= now) {
+            self.outbox.push((bye.to, bye.text.clone().into_bytes()));
+            bye.interval = (bye.interval * 2).min(Duration::from_secs(4));
+            bye.at = now + bye.interval;
         }
     }
 
@@ -210,6 +290,13 @@ impl FarEnd {
             }
             return;
         }
+        if self.manners.is_silent {
+            return;
+        }
+        let user = text.split([':', '@']).nth(1).unwrap_or_default().to_owned();
+        let call_id = header(&text, "Call-ID").unwrap_or_default();
+        self.called.entry(call_id).or_insert(user);
+        let last = self.manners.refuses_with.unwrap_or(200);
         let dialog = Dialog {
             leg: Leg::Trying,
             highest_sequence: sequence(&text),
@@ -218,16 +305,52 @@ impl FarEnd {
             tag: format!("far{}", self.dialogs.len()),
             last_response: String::new(),
             repeat: None,
-            due: [(self.manners.rings_after, 180), (self.manners.answers_after, 200)]
-                .into_iter()
-                .filter_map(|(after, status)| Some((now + after?, status)))
-                .collect(),
+            due: [
+                (self.manners.rings_after, 180),
+                (self.manners.answers_after, last),
+            ]
+            .into_iter()
+            .filter_map(|(after, status)| Some((now + after?, status)))
+            .collect(),
+            manners: self.manners,
+            acks_lost: 0,
+            hangs_up_at: None,
         };
         self.dialogs.insert(key.clone(), dialog);
         self.respond(now, &key, 100);
     }
 
     fn respond(&mut self, now: Duration, key: &str, status: u16) {
+        if status == 200 {
+            self.fork(now, key);
+        }
+        self.respond_as(now, key, status);
+    }
+
+    /// A second telephone answers the same INVITE.
+    fn fork(&mut self, now: Duration, key: &str) {
+        let Some(dialog) = self.dialogs.get(key).filter(|dialog| dialog.manners.forks) else {
+            return;
+        };
+        let other = Dialog {
+            leg: Leg::Ringing,
+            invite: dialog.invite.clone(),
+            from: dialog.from,
+            tag: format!("{}fork", dialog.tag),
+            last_response: String::new(),
+            repeat: None,
+            due: Vec::new(),
+            highest_sequence: dialog.highest_sequence,
+            manners: dialog.manners,
+            acks_lost: 0,
+            hangs_up_at: None,
+        };
+        let fork = format!("{key} fork");
+        self.dialogs.insert(fork.clone(), other);
+        self.respond_as(now, &fork, 200);
+    }
+
+    fn respond_as(&mut self, now: Duration, key: &str, status: u16) {
         let address = self.address;
         let Some(dialog) = self.dialogs.get_mut(key) else {
             return;
@@ -257,7 +380,7 @@ impl FarEnd {
             100 => Leg::Trying,
             180 => Leg::Ringing,
             200 => Leg::Answered,
-            _ => Leg::Cancelled,
+            _ => Leg::Refused,
         };
         if status >= 200 {
             dialog.repeat = Some((now + Duration::from_millis(500), Duration::from_millis(500)));
@@ -265,15 +388,24 @@ impl FarEnd {
         self.outbox.push((dialog.from, text.into_bytes()));
     }
 
-    fn acknowledge(&mut self, text: &str) {
+    fn acknowledge(&mut self, now: Duration, text: &str) {
         let call_id = header(text, "Call-ID").unwrap_or_default();
+        let to = header(text, "To").unwrap_or_default();
         for (key, dialog) in &mut self.dialogs {
-            if !key.starts_with(&call_id) || sequence(text) != sequence(&dialog.invite) {
+            let is_its = to.ends_with(&format!("tag={}", dialog.tag));
+            if !is_its || !key.starts_with(&call_id) || sequence(text) != sequence(&dialog.invite) {
+                continue;
+            }
+            if dialog.leg == Leg::Answered && dialog.acks_lost < dialog.manners.loses_acks {
+                dialog.acks_lost += 1;
                 continue;
             }
             match dialog.leg {
-                Leg::Answered => dialog.leg = Leg::Confirmed,
-                Leg::Cancelled => dialog.leg = Leg::Over,
+                Leg::Answered => {
+                    dialog.leg = Leg::Confirmed;
+                    dialog.hangs_up_at = dialog.manners.hangs_up_after.map(|after| now + after);
+                }
+                Leg::Refused => dialog.leg = Leg::Over,
                 Leg::Confirmed | Leg::Over => {}
                 Leg::Trying | Leg::Ringing => self.complaints.push("ACK before a final response".to_owned()),
             }
@@ -300,13 +432,14 @@ impl FarEnd {
             key.starts_with(&call_id)
                 && header(text, "To")
                     .unwrap_or_default()
-                    .contains(&format!("tag={}", dialog.tag))
+                    .ends_with(&format!("tag={}", dialog.tag))
                 && matches!(dialog.leg, Leg::Answered | Leg::Confirmed)
         });
         let Some((_, dialog)) = found else {
             self.reply(from, text, 481);
             return;
         };
+        dialog.hangs_up_at = None;
         if sequence(text) <= dialog.highest_sequence {
             self.complaints
                 .push(format!("BYE with CSeq {} that is not above", sequence(text)));
@@ -337,6 +470,7 @@ fn response(request: &str, status: u16, to_tag: &str) -> String {
         100 => "Trying",
         180 => "Ringing",
         200 => "OK",
+        486 => "Busy Here",
         487 => "Request Terminated",
         _ => "Call/Transaction Does Not Exist",
     };
@@ -356,11 +490,18 @@ fn sequence(text: &str) -> u32 {
 }
 
 fn key_of(text: &str) -> String {
-    let branch = header(text, "Via")
+    format!(
+        "{} {}",
+        header(text, "Call-ID").unwrap_or_default(),
+        branch_of(text)
+    )
+}
+
+fn branch_of(text: &str) -> String {
+    header(text, "Via")
         .and_then(|via| {
             via.split(';')
                 .find_map(|part| part.trim().strip_prefix("branch=").map(str::to_owned))
         })
-        .unwrap_or_default();
-    format!("{} {branch}", header(text, "Call-ID").unwrap_or_default())
+        .unwrap_or_default()
 }

@@ -4,9 +4,18 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "every function in this binary serves a test"
+    clippy::print_stdout,
+    reason = "every function in this binary serves a test, and the figures are printed"
 )]
 
+mod checks;
+mod disk;
 mod far_end;
+mod network;
+mod once;
+mod plan;
+mod reference;
+mod run;
+mod seeds;
 mod stories;
 mod world;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::far_end::{Leg, Manners};
 use crate::world::World;
 
-const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_meeting_is_joined_and_ended() {
@@ -55,7 +55,7 @@ fn a_far_end_that_hangs_up_brings_idle() {
     world.bridge_sends(join("m-1"));
     let confirmed = |world: &World| world.far.alive().iter().any(|(_, leg)| *leg == Leg::Confirmed);
     world.until(SOON, "the call is up at both ends", confirmed);
-    world.far.hang_up();
+    world.far_hangs_up();
     world.until(SOON, "it is over", |world| last_state(world) == "IDLE");
     assert_eq!(states(&world, "CallFailed").len(), 0);
     world.until(SOON, "its BYE is answered", |world| {
@@ -207,7 +207,7 @@ fn whole_meeting(kill_at: Option<usize>, manners: Manners) -> World {
     world
 }
 
-fn connected(seed: u8) -> World {
+pub fn connected(seed: u8) -> World {
     let mut world = World::new(crate::world::config(), seed);
     world.start();
     world.until(SOON, "the snapshot is published", |world| {
@@ -232,18 +232,23 @@ fn connected(seed: u8) -> World {
     world
 }
 
-fn join(id: &str) -> Value {
+pub fn join(id: &str) -> Value {
     let meeting = json!({
         "endpoint": "192.0.2.20", "id": "1234567890", "pin": "98765", "protocol": "SIP", "provider": "EXAMPLE",
     });
     directive("JoinMeeting", id, json!({ "meeting": meeting }))
 }
 
-fn end(id: &str) -> Value {
+pub fn with_token(mut directive: Value, token: &str) -> Value {
+    directive["directive"]["header"]["correlationToken"] = token.into();
+    directive
+}
+
+pub fn end(id: &str) -> Value {
     directive("EndMeeting", id, json!({}))
 }
 
-fn directive(name: &str, id: &str, payload: Value) -> Value {
+pub fn directive(name: &str, id: &str, payload: Value) -> Value {
     json!({ "directive": {
         "header": {
             "namespace": "Alexa.MeetingClientController", "name": name, "payloadVersion": "3",
@@ -254,13 +259,13 @@ fn directive(name: &str, id: &str, payload: Value) -> Value {
     }})
 }
 
-fn name_of(frame: &Value) -> String {
+pub fn name_of(frame: &Value) -> String {
     let event = &frame["event"]["header"]["name"];
     let action = &frame["header"]["messageDescription"]["action"];
     event.as_str().or(action.as_str()).unwrap_or("?").to_owned()
 }
 
-fn events_of<'a>(world: &'a World, name: &str) -> Vec<&'a Value> {
+pub fn events_of<'a>(world: &'a World, name: &str) -> Vec<&'a Value> {
     world
         .bridge
         .frames
@@ -275,7 +280,7 @@ fn states(world: &World, action: &str) -> Vec<String> {
     events_of(world, action).iter().map(text).collect()
 }
 
-fn last_state(world: &World) -> String {
+pub fn last_state(world: &World) -> String {
     states(world, "CallStateChanged").pop().unwrap_or_default()
 }
 

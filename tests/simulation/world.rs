@@ -12,10 +12,11 @@ use meetd::chance::Chance;
 use meetd::config::{Config, Sources};
 use meetd::media;
 use meetd::network::{ConnectFault, FlowEvent, FlowId, FlowRequest, NamesAnswer};
-use meetd::record::{Restored, SLOT_CAPACITY, Slot};
 use meetd::time::{Moment, Now};
 
+use crate::disk::Disk;
 use crate::far_end::FarEnd;
+use crate::network::Network;
 
 /// One way through the network.
 const LATENCY: Duration = Duration::from_millis(1);
@@ -34,6 +35,7 @@ pub fn config() -> Config {
         token_file = ""
         [calls]
         allow = ["192.0.2.0/24"]
+        per_minute = 0
         [sip]
         identity = "sip:room-15-104@example.com"
         listen = ["0.0.0.0:0"]
@@ -55,6 +57,7 @@ pub fn config() -> Config {
 /// A process, and all that it can reach.
 pub struct World {
     now: Duration,
+    started_at: Duration,
     sequence: u64,
     config: Config,
     chance: Chance,
@@ -62,7 +65,13 @@ pub struct World {
     /// Wakes of an older process are not delivered.
     generation: u32,
     pending: BTreeMap<(Duration, u64), (u32, Happening)>,
-    disk: BTreeMap<Slot, Vec<u8>>,
+    /// The disk.
+    pub disk: Disk,
+    /// The network between the room and the conference.
+    pub network: Network,
+    weather: Chance,
+    /// How far the wall clock has been set forward or back, in seconds.
+    wall_offset: i64,
     sockets: BTreeMap<FlowId, Socket>,
     listening_port: u16,
     /// The conference.
@@ -89,6 +98,7 @@ pub struct BridgeSide {
     /// Whether it takes connections.
     pub is_down: bool,
     open: Option<LinkId>,
+    opened_at: Duration,
     /// Each text frame that came, with its time and the connection's number.
     pub frames: Vec<(Duration, LinkId, serde_json::Value)>,
 }
@@ -109,15 +119,33 @@ enum Happening {
 
 impl World {
     pub fn new(config: Config, seed: u8) -> Self {
+        let mut world = Self::quiet(config);
+        world.chance = Chance::from_seed([seed; 32]);
+        world
+    }
+
+    /// A world whose every chance comes from here.
+    pub fn seeded(config: Config, chance: &mut Chance) -> Self {
+        let mut world = Self::quiet(config);
+        world.chance = chance.fork();
+        world.weather = chance.fork();
+        world
+    }
+
+    fn quiet(config: Config) -> Self {
         Self {
             now: Duration::from_secs(100),
+            started_at: Duration::from_secs(100),
             sequence: 0,
             config,
-            chance: Chance::from_seed([seed; 32]),
+            chance: Chance::from_seed([0; 32]),
             agent: None,
             generation: 0,
             pending: BTreeMap::new(),
-            disk: BTreeMap::new(),
+            disk: Disk::default(),
+            network: Network::default(),
+            weather: Chance::from_seed([1; 32]),
+            wall_offset: 0,
             sockets: BTreeMap::new(),
             listening_port: 5062,
             far: FarEnd::new("192.0.2.20:5060".parse().unwrap()),
@@ -134,12 +162,8 @@ impl World {
     /// Starts the process; what the disk holds is what it finds.
     pub fn start(&mut self) {
         self.generation += 1;
-        let restored = Restored(
-            self.disk
-                .iter()
-                .map(|(slot, content)| (*slot, content.clone()))
-                .collect(),
-        );
+        let restored = self.disk.restored();
+        self.started_at = self.now;
         let parts = Parts {
             config: self.config.clone(),
             chance: self.chance.fork(),
@@ -147,6 +171,44 @@ impl World {
         };
         self.agent = Some(Agent::new(parts));
         self.feed(Wake::Start);
+    }
+
+    /// The time since the world began.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// When the process started last.
+    pub fn started_at(&self) -> Duration {
+        self.started_at
+    }
+
+    /// How often a process was started or killed.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Cuts the power: what was not synced may be lost.
+    pub fn cut_power(&mut self) {
+        self.kill();
+        self.disk.lose_power(&mut self.weather);
+    }
+
+    /// The machine sleeps: time passes and nothing happens here.
+    pub fn suspend(&mut self, time: Duration) {
+        self.now += time;
+        self.signal(Signal::NetworkChanged);
+    }
+
+    /// Somebody sets the clock.
+    pub fn set_clock(&mut self, seconds: i64) {
+        self.wall_offset += seconds;
+    }
+
+    /// The conference ends all calls.
+    pub fn far_hangs_up(&mut self) {
+        let now = self.now;
+        self.far.hang_up(now);
     }
 
     /// Kills the process: no effect of it happens from here on, its sockets and links are gone.
@@ -160,6 +222,12 @@ impl World {
 
     pub fn is_running(&self) -> bool {
         self.agent.is_some()
+    }
+
+    /// The link on which frames are heard.
+    pub fn bridge_link(&self) -> Option<LinkId> {
+        let is_open = self.now >= self.bridge.opened_at + HANDSHAKE;
+        self.bridge.open.filter(|_| is_open)
     }
 
     /// The bridge sends a text frame.
@@ -212,6 +280,18 @@ impl World {
         self.now = end;
     }
 
+    /// Lets this much time pass, or less when the process dies; whether it lives.
+    pub fn run_while_it_lives(&mut self, time: Duration) -> bool {
+        let end = self.now + time;
+        while self.is_running() {
+            if !self.step(end) {
+                self.now = end;
+                break;
+            }
+        }
+        self.is_running()
+    }
+
     /// The next thing happens; `false` when nothing does until `end`.
     fn step(&mut self, end: Duration) -> bool {
         self.post();
@@ -253,7 +333,17 @@ impl World {
     fn post(&mut self) {
         let from = self.far.address;
         for (to, bytes) in std::mem::take(&mut self.far.outbox) {
-            self.schedule(LATENCY, Happening::Datagram { from, to, bytes });
+            self.send(from, to, bytes);
+        }
+    }
+
+    /// Puts a datagram on its way, as the network's weather is.
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        let copies = self.network.copies(&mut self.weather);
+        for _ in 0..copies {
+            let after = LATENCY + self.weather.up_to(self.network.delay);
+            let bytes = bytes.clone();
+            self.schedule(after, Happening::Datagram { from, to, bytes });
         }
     }
 
@@ -309,6 +399,7 @@ impl World {
     fn read_clocks(&self) -> Now {
         let wall = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1_800_000_000);
         let wall = wall + jiff::SignedDuration::try_from(self.now).unwrap();
+        let wall = wall + jiff::SignedDuration::from_secs(self.wall_offset);
         Now {
             moment: Moment::since_boot(self.now),
             wall,
@@ -337,7 +428,7 @@ impl World {
                     .unwrap_or_else(|| panic!("{flow:?} is not open"));
                 let to = to.or(socket.remote).expect("a receiver");
                 let from = SocketAddr::new("192.0.2.10".parse().unwrap(), socket.local.port());
-                self.schedule(LATENCY, Happening::Datagram { from, to, bytes });
+                self.send(from, to, bytes);
                 None
             }
             Effect::CloseFlow { flow } => {
@@ -351,19 +442,16 @@ impl World {
             Effect::Media { call, command } => self.media(call, command),
             Effect::Record { slot, content } => {
                 assert!(
-                    content.len() <= SLOT_CAPACITY,
+                    content.len() <= slot.capacity(),
                     "{} bytes for {slot:?}",
                     content.len()
                 );
-                if content.is_empty() {
-                    self.disk.remove(&slot);
-                } else {
-                    self.disk.insert(slot, content);
-                }
+                self.disk.write(slot, content);
                 None
             }
             Effect::Sync => {
-                self.later(Duration::from_millis(5), Wake::Stored(Ok(())));
+                let result = self.disk.sync();
+                self.later(Duration::from_millis(5), Wake::Stored(result));
                 None
             }
             Effect::Notify(readiness) => {
@@ -404,6 +492,7 @@ impl World {
         } else {
             assert_eq!(self.bridge.open, None, "one connection at most");
             self.bridge.open = Some(link);
+            self.bridge.opened_at = self.now;
             LinkEvent::Opened
         };
         self.later(HANDSHAKE, Wake::Link { link, event });

@@ -72,7 +72,9 @@ impl World {
         self.bridge.handle_input(self.now, input);
         let mut said = Vec::new();
         while let Some(output) = self.bridge.poll_output() {
-            said.push(in_words(&output));
+            if !matches!(output, Output::Record { .. } | Output::Sync) {
+                said.push(in_words(&output));
+            }
             if let Output::SendFrame {
                 link,
                 frame: Frame::Text(text),
@@ -156,6 +158,8 @@ fn in_words(output: &Output) -> String {
         Output::SendDigits { call, signal } => format!("digits {call:?} {}", signal.expose()),
         Output::StopCall { call } => format!("stop {call:?}"),
         Output::StopForeground => "stop foreground".to_owned(),
+        Output::Record { slot, .. } => format!("record {slot:?}"),
+        Output::Sync => "sync".to_owned(),
         Output::Answered { link, outcome } => format!("answered {} {outcome:?}", name(*link)),
     }
 }

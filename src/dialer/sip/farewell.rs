@@ -24,8 +24,8 @@ mod beginnings;
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// ```text
-///          1xx: CANCEL               2xx: ACK, BYE
-/// Armed ─────────────→ Cancelling ─────────────────→ Leaving ──answer, BYE, silence──→ Over
+///          1xx: CANCEL               2xx: ACK, BYE              answer, BYE,
+/// Armed ─────────────→ Cancelling ─────────────────→ Leaving ──── silence ──→ Left ──→ Over
 ///   │ 2xx: ACK, BYE       │ refusal                     ↑  ↑                            ↑
 ///   ├─────────────────────┼─────────────────────────────┘  │ 2xx: ACK, BYE              │
 ///   │ silence             └───────────────────────────────────────────────────────────→ ┤
@@ -53,6 +53,8 @@ enum State {
     },
     /// Nothing lives at the far end as far as anybody can know; a late 2xx is still ended.
     Lingering { invitation: Invitation, until: Moment },
+    /// The dialog is over there; another telephone's 2xx to the same INVITE, late or lost on its way, is still ended.
+    Left { leg: Box<Leg>, until: Moment },
     /// Nothing is left to do.
     Over,
 }
@@ -102,7 +104,7 @@ impl Farewell {
     pub fn is_pending(&self) -> bool {
         match self.state {
             State::Armed { .. } | State::Cancelling { .. } | State::Leaving { .. } => true,
-            State::Lingering { .. } | State::Over => false,
+            State::Lingering { .. } | State::Left { .. } | State::Over => false,
         }
     }
 
@@ -117,7 +119,7 @@ impl Farewell {
             State::Armed { invitation, .. }
             | State::Cancelling { invitation, .. }
             | State::Lingering { invitation, .. } => Some(invitation),
-            State::Leaving { leg, .. } => Some(&leg.invitation),
+            State::Leaving { leg, .. } | State::Left { leg, .. } => Some(&leg.invitation),
             State::Over => None,
         }
     }
@@ -133,7 +135,7 @@ impl Farewell {
     /// Whether a response to the INVITE belongs to the dialog that is being ended.
     pub fn is_answered_by(&self, response: &Response) -> bool {
         match &self.state {
-            State::Leaving { leg, .. } => leg.dialog.is_answered_by(response),
+            State::Leaving { leg, .. } | State::Left { leg, .. } => leg.dialog.is_answered_by(response),
             State::Armed { .. } | State::Cancelling { .. } | State::Lingering { .. } | State::Over => false,
         }
     }
@@ -142,7 +144,11 @@ impl Farewell {
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {
             State::Leaving { leg, .. } => leg.dialog.owns(request),
-            State::Armed { .. } | State::Cancelling { .. } | State::Lingering { .. } | State::Over => false,
+            State::Armed { .. }
+            | State::Cancelling { .. }
+            | State::Lingering { .. }
+            | State::Left { .. }
+            | State::Over => false,
         }
     }
 
@@ -190,10 +196,12 @@ impl Farewell {
             (State::Armed { .. } | State::Cancelling { .. } | State::Lingering { .. }, 300..=699) => {
                 self.finish()
             }
-            (State::Leaving { leg, .. }, 200..=299) if leg.dialog.is_answered_by(response) => {
+            (State::Leaving { leg, .. } | State::Left { leg, .. }, 200..=299)
+                if leg.dialog.is_answered_by(response) =>
+            {
                 self.acts.push_back(leg.acknowledge());
             }
-            (State::Leaving { leg, .. }, 200..=299) => {
+            (State::Leaving { leg, .. } | State::Left { leg, .. }, 200..=299) => {
                 let invitation = leg.invitation.clone();
                 let Some(other) = Leg::begin(invitation, response, &mut self.chance) else {
                     return;
@@ -206,6 +214,7 @@ impl Farewell {
                 | State::Cancelling { .. }
                 | State::Lingering { .. }
                 | State::Leaving { .. }
+                | State::Left { .. }
                 | State::Over,
                 _,
             ) => {}
@@ -251,7 +260,7 @@ impl Farewell {
             }
             // The deadline of the state stands behind these.
             (State::Armed { .. } | State::Cancelling { .. } | State::Leaving { .. }, _, _)
-            | (State::Lingering { .. } | State::Over, _, _) => {}
+            | (State::Lingering { .. } | State::Left { .. } | State::Over, _, _) => {}
         }
     }
 
@@ -288,7 +297,9 @@ impl Farewell {
                 self.linger_on(now, invitation);
             }
             State::Leaving { until, .. } if *until <= now.moment => self.finish(),
-            State::Lingering { until, .. } if *until <= now.moment => self.enter(State::Over),
+            State::Lingering { until, .. } | State::Left { until, .. } if *until <= now.moment => {
+                self.enter(State::Over)
+            }
             State::Armed {
                 invitation, again, ..
             } if again.is_due(now) => {
@@ -314,6 +325,7 @@ impl Farewell {
             | State::Cancelling { .. }
             | State::Leaving { .. }
             | State::Lingering { .. }
+            | State::Left { .. }
             | State::Over => {}
         }
     }
@@ -324,7 +336,9 @@ impl Farewell {
             State::Armed { until, again, .. } => (*until, *again, "unanswered INVITE is given up"),
             State::Cancelling { until, again, .. } => (*until, *again, "cancelled INVITE is given up"),
             State::Leaving { until, again, .. } => (*until, *again, "unanswered BYE is given up"),
-            State::Lingering { until, .. } => (*until, Again::Never, "late answers are no longer awaited"),
+            State::Lingering { until, .. } | State::Left { until, .. } => {
+                (*until, Again::Never, "late answers are no longer awaited")
+            }
             State::Over => return None,
         };
         let at = match again {
@@ -381,7 +395,18 @@ impl Farewell {
 
     fn finish(&mut self) {
         self.acts.push_back(Act::Erase);
-        self.enter(State::Over);
+        let next = match &self.state {
+            State::Leaving { leg, until, .. } => State::Left {
+                leg: leg.clone(),
+                until: *until,
+            },
+            State::Armed { .. }
+            | State::Cancelling { .. }
+            | State::Lingering { .. }
+            | State::Left { .. }
+            | State::Over => State::Over,
+        };
+        self.enter(next);
     }
 
     fn enter(&mut self, next: State) {
@@ -413,6 +438,7 @@ impl State {
             Self::Cancelling { .. } => "Cancelling",
             Self::Leaving { .. } => "Leaving",
             Self::Lingering { .. } => "Lingering",
+            Self::Left { .. } => "Left",
             Self::Over => "Over",
         }
     }

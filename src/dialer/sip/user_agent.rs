@@ -102,6 +102,7 @@ impl UserAgent {
                     tracing::warn!(call_id = %call, "a call that exists was dialled again, which is ignored");
                     return;
                 }
+                self.make_room();
                 let begun = match self.take_slot() {
                     Some(slot) if self.parties.len() < OWNERS => {
                         let (profile, chance) = (self.profile.clone(), self.chance.fork());
@@ -273,6 +274,17 @@ impl UserAgent {
         });
         self.drain_flows();
         self.tell_recovered();
+    }
+
+    /// A farewell that only waits for what hardly ever comes gives way to a call.
+    fn make_room(&mut self) {
+        let waits = |party: &Party| matches!(party, Party::Farewell(farewell) if !farewell.is_pending());
+        if self.parties.len() >= OWNERS
+            && let Some(oldest) = self.parties.iter().find(|(_, party)| waits(party))
+        {
+            let oldest = *oldest.0;
+            self.parties.remove(&oldest);
+        }
     }
 
     fn forget_what_is_over(&mut self) {

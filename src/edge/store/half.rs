@@ -1,10 +1,12 @@
 //! How one half of a slot looks on disk: a checksummed header, then the content. Whatever does not check out is
 //! not a record.
 
-use crate::record::SLOT_CAPACITY;
+use crate::record::{ANSWER_CAPACITY, SLOT_CAPACITY};
 
 /// Three pages: no page of the disk holds two halves, so a write torn by a power cut cannot touch the other half.
 pub const HALF_SIZE: usize = 12 * 1024;
+/// The half of an answer: a part of one sector, which disks write whole.
+pub const ANSWER_SIZE: usize = HEADER_SIZE + ANSWER_CAPACITY;
 
 const MAGIC: [u8; 8] = *b"meetdrec";
 const VERSION: u32 = 1;
@@ -13,11 +15,12 @@ const HEADER_SIZE: usize = 32;
 const CHECKED_HEADER: usize = HEADER_SIZE - 4;
 
 const _: () = assert!(HEADER_SIZE + SLOT_CAPACITY <= HALF_SIZE);
+const _: () = assert!(512 % ANSWER_SIZE == 0);
 
 /// What a half holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Half {
-    /// Never written: only zeros.
+    /// Never written: only zeros, or not even there.
     Blank,
     /// A record; empty content means that the slot was erased.
     Written {
@@ -37,7 +40,7 @@ pub fn read(slot: u32, bytes: &[u8]) -> Half {
             sequence,
             content: content.to_vec(),
         },
-        None if bytes == [0; HALF_SIZE] => Half::Blank,
+        None if bytes.iter().all(|byte| *byte == 0) => Half::Blank,
         None => Half::Unreadable,
     }
 }
@@ -72,9 +75,9 @@ pub fn write(slot: u32, sequence: u64, content: &[u8]) -> Vec<u8> {
 }
 
 /// A whole half that says "erased" and holds nothing else: what stood there is overwritten to the last byte.
-pub fn write_erased(slot: u32, sequence: u64) -> Vec<u8> {
+pub fn write_erased(slot: u32, sequence: u64, size: usize) -> Vec<u8> {
     let mut bytes = write(slot, sequence, &[]);
-    bytes.resize(HALF_SIZE, 0);
+    bytes.resize(size, 0);
     bytes
 }
 

@@ -4,6 +4,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
+use std::mem::discriminant;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +15,13 @@ use thiserror::Error;
 
 use crate::agent::Wake;
 use crate::edge::wakes::Wakes;
-use crate::record::{Restored, SLOT_CAPACITY, Slot};
+use crate::record::{Restored, Slot};
 
-use half::{HALF_SIZE, Half};
+use half::{ANSWER_SIZE, HALF_SIZE, Half};
+use machine::Machine;
 
 mod half;
+mod machine;
 
 /// Why the daemon must not start.
 #[derive(Debug, Error)]
@@ -32,10 +35,12 @@ pub enum StoreFault {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecordFault {
     /// More than a slot takes: a fault of ours.
-    #[error("{length} bytes do not fit into a slot of {SLOT_CAPACITY}")]
+    #[error("{length} bytes do not fit into a slot of {capacity}")]
     TooLong {
         /// How many there were.
         length: usize,
+        /// How many there may be.
+        capacity: usize,
     },
     /// The state file cannot be written.
     #[error("{0}")]
@@ -53,8 +58,8 @@ pub struct Store {
     path: PathBuf,
     file: Result<Arc<File>, String>,
     slots: Vec<SlotState>,
-    /// Why the last record was not written; said once, until one is written again.
-    unwritable: Option<String>,
+    /// What was not written last, and why; said once, until its like is written again.
+    unwritable: Option<(Slot, String)>,
     syncer: Option<Syncer>,
     /// Held for as long as the store lives.
     _lock: Option<File>,
@@ -72,6 +77,14 @@ impl Store {
     /// Opens the state of `directory` and reads what it holds. A directory that cannot be written costs only the
     /// durability, which is said once; one that another daemon uses is an error.
     pub fn open(directory: &Path, wakes: &Wakes) -> Result<(Self, Restored), StoreFault> {
+        Self::open_on(Machine::this(), directory, wakes)
+    }
+
+    fn open_on(
+        machine: Option<Machine>,
+        directory: &Path,
+        wakes: &Wakes,
+    ) -> Result<(Self, Restored), StoreFault> {
         // It may exist, and an attempt to write will tell if it does not.
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         let lock = lock(directory)?;
@@ -90,39 +103,74 @@ impl Store {
             _lock: lock,
             path,
         };
-        let (restored, unreadable) = store.restore();
-        match store.prepare(&unreadable) {
+        let (mut restored, unreadable) = store.restore();
+        match store.open_for_writing() {
             Ok(file) => {
                 let file = Arc::new(file);
+                if let Err(error) = prepare(&file, &unreadable) {
+                    // What room it has is used, and more once there is more.
+                    store.remark_unwritable(FIRST_TO_MISS_ROOM, error.to_string());
+                }
                 store.syncer = Syncer::start(Arc::clone(&file), wakes.clone());
                 store.file = Ok(file);
             }
             Err(error) => {
                 store.file = Err(error.to_string());
-                store.remark_unwritable(error.to_string());
+                store.remark_unwritable(Slot::Machine, error.to_string());
             }
         }
+        if let Some(machine) = machine {
+            store.keep_to(&machine, &mut restored);
+        }
         Ok((store, restored))
+    }
+
+    /// Calls and answers of another machine, whose state was copied, are none of ours: to end its calls would be to
+    /// hang up on somebody. What the room was set to goes with the copy.
+    fn keep_to(&mut self, machine: &Machine, restored: &mut Restored) {
+        let written = restored.get(Slot::Machine);
+        if written == Some(machine.mark()) {
+            return;
+        }
+        if written.is_some() {
+            let is_of_it = |slot: &Slot| matches!(slot, Slot::Dialog(_) | Slot::Answer(_));
+            let foreign: Vec<Slot> = restored
+                .0
+                .iter()
+                .map(|(slot, _)| *slot)
+                .filter(is_of_it)
+                .collect();
+            tracing::warn!(
+                path = %self.path.display(), records = foreign.len(),
+                "the state was written on another machine; its calls and answers are not used"
+            );
+            restored.0.retain(|(slot, _)| !is_of_it(slot));
+            for slot in foreign {
+                // Said where it fails.
+                let _ = self.record(slot, &[]);
+            }
+        }
+        let _ = self.record(Slot::Machine, machine.mark());
     }
 
     /// Writes the content of a slot; empty content erases it, in both halves. It survives the death of the process
     /// once this returns.
     pub fn record(&mut self, slot: Slot, content: &[u8]) -> Result<(), RecordFault> {
-        if content.len() > SLOT_CAPACITY {
-            tracing::error!(slot = ?slot, length = content.len(), "a record is too long for its slot");
-            return Err(RecordFault::TooLong {
-                length: content.len(),
-            });
+        let (length, capacity) = (content.len(), slot.capacity());
+        if length > capacity {
+            tracing::error!(?slot, length, "a record is too long for its slot");
+            return Err(RecordFault::TooLong { length, capacity });
         }
         match self.write(slot, content) {
             Ok(()) => {
-                if self.unwritable.take().is_some() {
+                let is_like = |(other, _): &mut (Slot, _)| discriminant(other) == discriminant(&slot);
+                if self.unwritable.take_if(is_like).is_some() {
                     tracing::info!(path = %self.path.display(), "the state can be written again");
                 }
                 Ok(())
             }
             Err(why) => {
-                self.remark_unwritable(why.clone());
+                self.remark_unwritable(slot, why.clone());
                 Err(RecordFault::Unwritable(why))
             }
         }
@@ -131,7 +179,7 @@ impl Store {
     /// Brings to the disk what was recorded. [`Wake::Stored`] follows from the store's thread, one for all syncs that
     /// were asked for while it was busy; the wake is returned at once when there is nothing to wait for.
     pub fn sync(&mut self) -> Option<Wake> {
-        if let Some(why) = &self.unwritable {
+        if let Some((_, why)) = &self.unwritable {
             return Some(Wake::Stored(Err(why.clone())));
         }
         match &self.syncer {
@@ -151,21 +199,27 @@ impl Store {
 
     fn write(&mut self, slot: Slot, content: &[u8]) -> Result<(), String> {
         let file = self.file.as_ref().map_err(Clone::clone)?;
-        let Some((number, state)) = (0u32..)
-            .zip(&mut self.slots)
-            .find(|(_, state)| state.slot == slot)
+        let Some(state) = usize::try_from(slot.number())
+            .ok()
+            .and_then(|number| self.slots.get_mut(number))
+            .filter(|state| state.slot == slot)
         else {
             return Err(format!("the state file has no place for {slot:?}"));
         };
+        let (number, newer, older) = (
+            slot.number(),
+            offset(slot, state.next_half),
+            offset(slot, 1 - state.next_half),
+        );
         let sequence = state.sequence.saturating_add(1);
         let result = if content.is_empty() {
             // The older half first: torn between the two, the newer number still says "erased".
-            let erased = half::write_erased(number, sequence);
-            file.write_all_at(&erased, offset(number, state.next_half))
-                .and_then(|()| file.write_all_at(&erased, offset(number, 1 - state.next_half)))
+            let erased = half::write_erased(number, sequence, size(slot));
+            file.write_all_at(&erased, newer)
+                .and_then(|()| file.write_all_at(&erased, older))
         } else {
             let written = half::write(number, sequence, content);
-            file.write_all_at(&written, offset(number, state.next_half))
+            file.write_all_at(&written, newer)
         };
         // A write that failed half-way has spoilt this half only: it is written again next time.
         result.map_err(|error| error.to_string())?;
@@ -175,21 +229,25 @@ impl Store {
     }
 
     /// What the file holds, and where the halves are that cannot be read.
-    fn restore(&mut self) -> (Restored, Vec<u64>) {
+    fn restore(&mut self) -> (Restored, Vec<Spoilt>) {
         let mut restored = Restored::default();
         let mut unreadable = Vec::new();
         let Some(bytes) = self.read_file() else {
             return (restored, unreadable);
         };
-        for (number, state) in (0u32..).zip(&mut self.slots) {
-            let halves = [0, 1].map(|which| half::read(number, half_of(&bytes, number, which)));
+        for state in &mut self.slots {
+            let slot = state.slot;
+            let halves = [0, 1].map(|which| half::read(slot.number(), half_of(&bytes, slot, which)));
             let spoilt = (0..).zip(&halves).filter(|(_, half)| **half == Half::Unreadable);
-            unreadable.extend(spoilt.map(|(which, _)| offset(number, which)));
+            unreadable.extend(spoilt.map(|(which, _)| Spoilt {
+                offset: offset(slot, which),
+                size: size(slot),
+            }));
             if let Some(content) = state.take_in(halves) {
-                restored.0.push((state.slot, content));
+                restored.0.push((slot, content));
             }
         }
-        if !unreadable.is_empty() {
+        if !unreadable.is_empty() || is_cut(bytes.len()) {
             tracing::warn!(
                 path = %self.path.display(), unreadable = unreadable.len(), restored = restored.0.len(),
                 "parts of the state file are unreadable; what else it holds is used"
@@ -219,27 +277,17 @@ impl Store {
         }
     }
 
-    /// Opens it for writing, for our eyes only, with all its room taken: a full disk later does no harm. What is
-    /// unreadable is wiped, since half a dialog may be a whole PIN.
-    fn prepare(&self, unreadable: &[u64]) -> io::Result<File> {
+    /// Opens it for writing, for our eyes only.
+    fn open_for_writing(&self) -> io::Result<File> {
         let file = open_ours(
             OpenOptions::new().read(true).write(true).create(true).mode(0o600),
             &self.path,
         )?;
         file.set_permissions(Permissions::from_mode(0o600))?;
-        let length = file.metadata()?.len();
-        let missing = (file_size() as u64).saturating_sub(length);
-        if missing > 0 {
-            file.write_all_at(&vec![0; usize::try_from(missing).unwrap_or(0)], length)?;
-            file.sync_all()?;
-        }
-        for offset in unreadable {
-            file.write_all_at(&[0; HALF_SIZE], *offset)?;
-        }
         Ok(file)
     }
 
-    fn remark_unwritable(&mut self, why: String) {
+    fn remark_unwritable(&mut self, slot: Slot, why: String) {
         if self.unwritable.is_none() {
             tracing::error!(
                 event = "state-unwritable", path = %self.path.display(), error = %why,
@@ -247,7 +295,7 @@ impl Store {
                  forgotten when the daemon dies"
             );
         }
-        self.unwritable = Some(why);
+        self.unwritable = Some((slot, why));
     }
 }
 
@@ -298,19 +346,68 @@ fn open_ours(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Takes all the room of the file: a full disk later does no harm. What is unreadable is wiped, since half a dialog
+/// may be a whole PIN.
+fn prepare(file: &File, unreadable: &[Spoilt]) -> io::Result<()> {
+    for spoilt in unreadable {
+        file.write_all_at(&vec![0; spoilt.size], spoilt.offset)?;
+    }
+    let length = file.metadata()?.len();
+    let missing = (file_size() as u64).saturating_sub(length);
+    if missing > 0 {
+        file.write_all_at(&vec![0; usize::try_from(missing).unwrap_or(0)], length)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+/// A half that cannot be read.
+struct Spoilt {
+    offset: u64,
+    size: usize,
+}
+
+/// The end of the file: what a disk without room for all of it lacks first.
+const FIRST_TO_MISS_ROOM: Slot = Slot::Answer(Slot::ANSWERS - 1);
+/// The slots with large halves stand first.
+const LARGE_SLOTS: usize = 2 + Slot::DIALOGS as usize + 1;
+const LARGE_PART: usize = LARGE_SLOTS * 2 * HALF_SIZE;
+const ANSWER_PART: usize = Slot::ANSWERS as usize * ANSWER_SIZE;
+/// How long the file was before machine and answers had a place in it.
+const FORMER_SIZE: usize = LARGE_PART - 2 * HALF_SIZE;
+
 fn file_size() -> usize {
-    Slot::all().count() * 2 * HALF_SIZE
+    LARGE_PART + 2 * ANSWER_PART
 }
 
-fn offset(number: u32, which: usize) -> u64 {
-    (u64::from(number) * 2 + which as u64) * HALF_SIZE as u64
+/// Whether the file has lost its end.
+fn is_cut(length: usize) -> bool {
+    length > 0 && length < file_size() && length != FORMER_SIZE
 }
 
-fn half_of(bytes: &[u8], number: u32, which: usize) -> &[u8] {
-    let start = usize::try_from(offset(number, which))
+fn size(slot: Slot) -> usize {
+    match slot {
+        Slot::Ports | Slot::Room | Slot::Dialog(_) | Slot::Machine => HALF_SIZE,
+        Slot::Answer(_) => ANSWER_SIZE,
+    }
+}
+
+/// Where a half stands. The halves of an answer are far apart, so that they share no page.
+fn offset(slot: Slot, which: usize) -> u64 {
+    let offset = match slot {
+        Slot::Ports | Slot::Room | Slot::Dialog(_) | Slot::Machine => {
+            (slot.number() as usize * 2 + which) * HALF_SIZE
+        }
+        Slot::Answer(answer) => LARGE_PART + which * ANSWER_PART + usize::from(answer) * ANSWER_SIZE,
+    };
+    offset as u64
+}
+
+fn half_of(bytes: &[u8], slot: Slot, which: usize) -> &[u8] {
+    let start = usize::try_from(offset(slot, which))
         .unwrap_or(usize::MAX)
         .min(bytes.len());
-    let end = start.saturating_add(HALF_SIZE).min(bytes.len());
+    let end = start.saturating_add(size(slot)).min(bytes.len());
     &bytes[start..end]
 }
 
@@ -328,11 +425,18 @@ impl Syncer {
         let (end, ended) = sync_channel(0);
         let work = move || {
             let _end = end;
+            let mut is_failing = false;
             while asked.recv().is_ok() {
                 let result = file.sync_data().map_err(|error| error.to_string());
-                if let Err(why) = &result {
-                    tracing::error!(event = "state-unwritable", error = %why, "the state does not reach the disk");
+                match &result {
+                    Err(why) if !is_failing => tracing::error!(
+                        event = "state-unwritable", error = %why,
+                        "the state does not reach the disk; calls work, but a power cut may leave one behind"
+                    ),
+                    Ok(()) if is_failing => tracing::info!("the state reaches the disk again"),
+                    Ok(()) | Err(_) => {}
                 }
+                is_failing = result.is_err();
                 // The loop may be gone already; the sync counts all the same.
                 wakes.send_from_thread(Wake::Stored(result));
             }

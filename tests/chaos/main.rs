@@ -1,0 +1,208 @@
+//! Real processes, killed at random points of many calls. `MEETD_KILLS` says how often, `MEETD_SEED` when; what is
+//! printed is what `docs/reliability.md` promises.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the killings run on real time, and every function in this binary serves a test"
+)]
+
+#[path = "../peers/mod.rs"]
+mod peers;
+
+use std::time::{Duration, Instant};
+
+use meetd::chance::Chance;
+use serde_json::Value;
+
+use peers::bridge::Bridge;
+use peers::daemon::{Home, Meetd};
+use peers::directives::{self, outcome};
+use peers::far_end::{FarEnd, Manner};
+
+/// Kills of every `cargo test`.
+const KILLS: u64 = 50;
+/// So long after a restart nothing of the former process may be alive at the far end.
+const ENDED_BY: Duration = Duration::from_secs(5);
+
+/// What is counted; all but the first two must be 0.
+#[derive(Debug, Default)]
+struct Figures {
+    calls: usize,
+    slowest_end: Duration,
+    alive: usize,
+    lost: usize,
+    doubled: usize,
+}
+
+#[test]
+fn no_kill_leaves_a_call_behind_or_loses_or_doubles_a_directive() {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (kills, seed) = (
+        number("MEETD_KILLS").unwrap_or(KILLS),
+        number("MEETD_SEED").unwrap_or(1),
+    );
+    let mut bytes = [0xc4; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut chance = Chance::from_seed(bytes);
+    let mut chaos = Chaos::begin();
+    for _ in 0..kills {
+        chaos.kill_once(&mut chance);
+    }
+    let figures = chaos.end();
+    println!(
+        "chaos: {kills} kills, {} calls; dialogs alive 5 s after restart: {}; acknowledged directives lost: {}; \
+         joins doubled: {}; slowest end {} ms after the kill (seed {seed})",
+        figures.calls,
+        figures.alive,
+        figures.lost,
+        figures.doubled,
+        figures.slowest_end.as_millis()
+    );
+    assert_eq!(
+        (figures.alive, figures.lost, figures.doubled),
+        (0, 0, 0),
+        "{figures:?}"
+    );
+}
+
+struct Chaos {
+    bridge: Bridge,
+    home: Home,
+    far_end: FarEnd,
+    meetd: Meetd,
+    connections: usize,
+    figures: Figures,
+}
+
+impl Chaos {
+    fn begin() -> Self {
+        let bridge = Bridge::start();
+        let mut home = Home::new(&bridge);
+        home.set("log.level", "\"info\"");
+        let meetd = home.start();
+        bridge.wait_for_snapshot(1);
+        let far_end = FarEnd::start(Manner::Answer {
+            after: Duration::ZERO,
+        });
+        Self {
+            bridge,
+            home,
+            far_end,
+            meetd,
+            connections: 1,
+            figures: Figures::default(),
+        }
+    }
+
+    /// A join, perhaps its end, a kill somewhere on the way, and what is left of it all.
+    fn kill_once(&mut self, chance: &mut Chance) {
+        let after = chance.up_to(Duration::from_millis(200));
+        self.far_end.behave(match chance.below(3) {
+            0 => Manner::RingForEver,
+            1 => Manner::Answer { after },
+            _ => Manner::Answer {
+                after: Duration::ZERO,
+            },
+        });
+        let calls_before = self.calls();
+        let join = directives::join(&self.far_end.endpoint());
+        let end = (chance.below(2) == 0).then(directives::end);
+        self.bridge.send(&join);
+        if let Some(end) = &end {
+            self.pause(chance.up_to(Duration::from_millis(60)));
+            self.bridge.send(end);
+        }
+        self.pause(chance.up_to(Duration::from_millis(40)));
+        self.meetd.crash();
+        let killed = Instant::now();
+        let joined = self.answer(&join);
+        let ended = end.as_ref().and_then(|end| self.answer(end));
+        if joined.as_deref() == Some("Response") && self.calls() == calls_before {
+            self.figures.lost += 1;
+            println!("a join was acknowledged without a call");
+        }
+        self.start();
+        self.wait_until_over(Instant::now() + ENDED_BY);
+        // An acknowledged EndMeeting whose call is alive now would be among these.
+        self.figures.alive += self.alive();
+        self.figures.slowest_end = self.figures.slowest_end.max(killed.elapsed());
+        self.repeat(&join, joined.as_deref(), end.is_some(), ended.is_some());
+    }
+
+    /// The skill repeats the join, as it may.
+    fn repeat(&mut self, join: &Value, joined: Option<&str>, was_told_to_end: bool, was_ended: bool) {
+        self.far_end.behave(Manner::Answer {
+            after: Duration::ZERO,
+        });
+        let before = self.calls();
+        let mut again = join.clone();
+        let token = format!("again {}", self.connections);
+        again["directive"]["header"]["correlationToken"] = token.clone().into();
+        let event = self.bridge.ask(&again);
+        let placed = self.calls() - before;
+        let is_settled = joined.is_some_and(|kind| kind != "Response") || was_ended && joined.is_some();
+        if is_settled && (placed > 0 || Some(outcome(&event)) != joined) || placed > 1 {
+            self.figures.doubled += 1;
+            println!("{joined:?} and ended: {was_ended}; the repeat: {event} and {placed} calls");
+        }
+        // The end may have reached it, and its event no longer the bridge.
+        let may_have_ended = was_told_to_end && outcome(&event) == "NOT_IN_OPERATION";
+        if !is_settled && outcome(&event) != "Response" && !may_have_ended {
+            self.figures.lost += 1;
+            println!("{joined:?}, told to end: {was_told_to_end}; the repeat: {event}");
+        }
+        self.bridge.ask(&directives::end());
+        self.wait_until_over(Instant::now() + ENDED_BY);
+        self.figures.alive += self.alive();
+    }
+
+    fn start(&mut self) {
+        self.meetd = self.home.start();
+        self.connections += 1;
+        self.bridge.wait_for_snapshot(self.connections);
+    }
+
+    fn end(mut self) -> Figures {
+        self.figures.calls = self.calls();
+        self.meetd.stop();
+        let complaints = self.far_end.seen.look(|seen| seen.complaints.clone());
+        assert_eq!(complaints, Vec::<String>::new());
+        self.figures
+    }
+
+    /// What the directive with this token was answered with so far.
+    fn answer(&self, directive: &Value) -> Option<String> {
+        let token = &directive["directive"]["header"]["correlationToken"];
+        let frames = self.bridge.frames();
+        let event = frames
+            .iter()
+            .find(|frame| frame["event"]["header"]["correlationToken"] == *token)?;
+        Some(outcome(&event["event"]).to_owned())
+    }
+
+    fn calls(&self) -> usize {
+        self.far_end.seen.look(|seen| seen.calls.len())
+    }
+
+    fn alive(&self) -> usize {
+        let alive =
+            |seen: &peers::far_end::Seen| seen.calls.iter().filter(|call| !call.phase.is_over()).count();
+        self.far_end.seen.look(alive)
+    }
+
+    fn wait_until_over(&self, until: Instant) {
+        self.far_end.seen.wait_until(until, |seen| {
+            seen.calls.iter().all(|call| call.phase.is_over()).then_some(())
+        });
+    }
+
+    /// Lets the calls go on for this long.
+    fn pause(&self, time: Duration) {
+        self.far_end
+            .seen
+            .wait_until(Instant::now() + time, |_| None::<()>);
+    }
+}
