@@ -73,7 +73,7 @@ fn what_is_no_digits_or_too_many_fails() {
     let failed = DigitsFailed(call.to_string(), DtmfFailed);
     for signal in ["x", "1 2", "\u{661}", "ww", &"1".repeat(151), &",".repeat(16)] {
         world.send_digits(None, signal);
-        assert_eq!(world.said(), [failed.clone()], "{signal}");
+        assert_eq!(world.said(), std::slice::from_ref(&failed), "{signal}");
     }
     for _ in 0..16 {
         world.send_digits(None, "1");
