@@ -23,8 +23,8 @@ use crate::time::{Deadline, Now};
 
 /// How long the calls that the last process left behind may hold up directives (contract: 2 s).
 const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
-/// How long BYE and CANCEL may take on the way out; the service must be gone within 2 s.
-const LEAVE_LIMIT: Duration = Duration::from_millis(1500);
+/// How long BYE and CANCEL may take on the way out: the largest part of the 2 s that the daemon has.
+pub const LEAVE_LIMIT: Duration = Duration::from_millis(1200);
 /// Commands that may wait for the end of the recovery.
 const HELD_COMMANDS: usize = 32;
 
@@ -335,10 +335,11 @@ impl Agent {
     fn command_dialer(&mut self, now: Now, name: &str, command: CallCommand) {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
-        | CallCommand::SendDigits { call, .. }) = &command;
+        | CallCommand::SendDigits { call, .. }
+        | CallCommand::Hold { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
-            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } => {
+            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } | CallCommand::Hold { .. } => {
                 self.routes.calls.get(call).copied()
             }
         };

@@ -140,6 +140,14 @@ pub enum CallCommand {
         /// What to send.
         script: DigitScript,
     },
+    /// Put the answered call on hold, or take it off. On hold nothing of the room is sent, at once and whatever the
+    /// far end says to it.
+    Hold {
+        /// Which call.
+        call: CallId,
+        /// Whether it shall be on hold.
+        is_held: bool,
+    },
 }
 
 /// What a dialer tells the room.
@@ -201,8 +209,10 @@ pub enum EndedHere {
     Asked,
     /// Another meeting took its place.
     Replaced,
-    /// The room was turned off or the daemon stops.
+    /// The room was turned off.
     PoweredOff,
+    /// The daemon stops.
+    Stopped,
     /// No provisional response by the deadline of the directive.
     NoResponse,
     /// It rang for `calls.ring_timeout`.
@@ -216,9 +226,9 @@ pub enum EndedHere {
 /// How a call ended. A failed call is data, not an error.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EndReason {
-    /// The far end hung up after answering.
-    #[error("the far end hung up")]
-    HungUp,
+    /// The far end hung up after answering; with the reason that it gave, if it gave one.
+    #[error("the far end hung up{}", .0.as_ref().map(|why| format!(" ({why})")).unwrap_or_default())]
+    HungUp(Option<String>),
     /// We ended it.
     #[error("ended here")]
     EndedHere(EndedHere),

@@ -1,5 +1,5 @@
-//! What the commands `meetd status`, `join`, `end`, `dtmf` and `volume` ask of the running daemon over its control socket, and what
-//! it answers: one JSON object a line each way.
+//! What the commands `meetd status`, `join`, `end`, `hold`, `dtmf` and `volume` ask of the running daemon over its
+//! control socket, and what it answers: one JSON object a line each way.
 
 use std::fmt;
 
@@ -23,6 +23,8 @@ pub enum Request {
     Join(Join),
     /// What `EndMeeting` asks for.
     End,
+    /// To put the call on hold, or to take it off.
+    Hold(bool),
     /// Digits during a meeting, with the pauses `w` and `,`.
     Digits(Secret),
     /// What `SetVolume` asks for.
@@ -91,6 +93,7 @@ impl Request {
         Ok(match read(line)? {
             RequestLine::Status {} => Self::Status,
             RequestLine::End {} => Self::End,
+            RequestLine::Hold { on } => Self::Hold(on),
             RequestLine::Digits { digits } => Self::Digits(Secret::new(digits)),
             RequestLine::Volume { volume } => Self::Volume(volume),
             RequestLine::Join {
@@ -116,6 +119,7 @@ impl Request {
         let line = match self {
             Self::Status => RequestLine::Status {},
             Self::End => RequestLine::End {},
+            Self::Hold(on) => RequestLine::Hold { on: *on },
             Self::Digits(digits) => RequestLine::Digits {
                 digits: digits.expose().to_owned(),
             },
@@ -163,6 +167,9 @@ enum RequestLine {
         dry_run: bool,
     },
     End {},
+    Hold {
+        on: bool,
+    },
     Digits {
         digits: String,
     },

@@ -29,7 +29,7 @@ use crate::time::{Deadline, Now};
 /// How long the agent has to leave after SIGTERM. It promises 2 s.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the last log lines may take.
-const JOURNAL_FLUSH: Duration = Duration::from_millis(500);
+const JOURNAL_FLUSH: Duration = Duration::from_millis(200);
 /// A suspend shorter than this is not worth a word: the two clocks are not read at the same instant.
 const SHORTEST_SUSPEND: Duration = Duration::from_secs(1);
 

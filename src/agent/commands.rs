@@ -42,6 +42,16 @@ impl Agent {
                 };
                 self.reply(link, &reply);
             }
+            Request::Hold(is_held) => {
+                let reply = match self.room.hold(is_held) {
+                    Ok(sentence) => Reply::Done {
+                        sentence: sentence.to_owned(),
+                    },
+                    Err(refusal) => refused(refusal),
+                };
+                self.drain(now);
+                self.reply(link, &reply);
+            }
             Request::Join(_) | Request::End | Request::Volume(_) | Request::Digits(_)
                 if self.hold_back(link, &text) => {}
             Request::Join(join) => self.ask(now, link, Directive::JoinMeeting(meeting_of(join))),
@@ -223,7 +233,11 @@ fn call_report(call: CurrentCall) -> CallReport {
         transport: call.agreed.as_ref().map(|agreed| agreed.transport),
         codec: call.agreed.as_ref().map(|agreed| agreed.codec.to_owned()),
         srtp: call.agreed.as_ref().is_some_and(|agreed| agreed.srtp),
-        microphone: Microphone::On,
+        microphone: if call.is_held {
+            Microphone::Hold
+        } else {
+            Microphone::On
+        },
         media: call.figures.map(media_report).unwrap_or_default(),
     }
 }

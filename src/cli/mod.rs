@@ -14,6 +14,7 @@ mod config_command;
 mod control_socket;
 mod dtmf;
 mod end;
+mod hold;
 mod join;
 mod run;
 mod status;
@@ -76,6 +77,7 @@ At the room:
   meetd status                      is the room connected, is a call up, what went wrong last
   meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
   meetd end                         hang up
+  meetd hold on                     the meeting hears nothing of the room until `meetd hold off`
   meetd dtmf 123456#                press digits, as on a telephone
   meetd volume 40                   how loud the meeting is in the room
   journalctl -x -u meetd            what happened, and what to do about it
@@ -128,6 +130,8 @@ enum Command {
     Join(join::Arguments),
     /// End the meeting; succeeds also when there is none
     End,
+    /// Put the call on hold (the meeting hears nothing of the room), or take it off
+    Hold(hold::Arguments),
     /// Press digits during a meeting, as the SendDTMF message does
     Dtmf(dtmf::Arguments),
     /// Set the loudspeaker's volume; it is kept over restarts
@@ -147,6 +151,7 @@ impl CommandLine {
             Command::Status(arguments) => status::run(&options, &arguments).into(),
             Command::Join(arguments) => join::run(&options, arguments).into(),
             Command::End => end::run(&options).into(),
+            Command::Hold(arguments) => hold::run(&options, arguments).into(),
             Command::Dtmf(arguments) => dtmf::run(&options, arguments).into(),
             Command::Volume(arguments) => volume::run(&options, &arguments).into(),
         }

@@ -152,11 +152,6 @@ impl Look<'_> {
                 format!("not in this build and skipped: {}", skipped.join(", ")),
             );
         }
-        if self.text("media.srtp") == Some("require") {
-            let sentence = "this build does not encrypt audio, so no call could be made as \"require\" promises; \
-                            allowed: \"prefer\", \"off\"";
-            self.error("media.srtp", sentence.to_owned());
-        }
         for key in ["media.input", "media.output"] {
             if self.is_sound(&[key]) && self.text(key).is_some_and(|device| device.starts_with("alsa:")) {
                 self.warning(

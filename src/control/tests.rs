@@ -6,7 +6,13 @@ use super::*;
 
 #[test]
 fn requests_survive_their_line() -> Result<(), ControlFault> {
-    for request in [Request::Status, Request::End, Request::Join(join())] {
+    for request in [
+        Request::Status,
+        Request::End,
+        Request::Hold(true),
+        Request::Hold(false),
+        Request::Join(join()),
+    ] {
         assert_eq!(Request::read(request.to_line().expose())?, request);
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::dialer::sip;
+use crate::config::SipNetwork;
 use crate::{bridge, media};
 
 use super::audio::Audio;
@@ -24,7 +24,9 @@ use super::wakes::Wakes;
 use super::websocket::Bridge;
 
 /// How long what was sent last may take to leave. SIGTERM to exit is 2 s, most of which belongs to the agent.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_millis(200);
+/// How long [`World::finish`] takes at most: connections, then the store.
+pub const FINISH_LIMIT: Duration = FLUSH.saturating_mul(2);
 
 /// Sockets, files and threads of the running daemon.
 pub struct World {
@@ -48,10 +50,10 @@ pub struct Settings {
     /// `[media]`.
     pub media: media::Settings,
     /// What `[sip]` says of certificates and name servers.
-    pub sip: sip::NetworkSettings,
+    pub sip: SipNetwork,
 }
 
-fn sip_trust(settings: &sip::NetworkSettings, secrets: &SecretFiles) -> Trust {
+fn sip_trust(settings: &SipNetwork, secrets: &SecretFiles) -> Trust {
     let ca_file = settings.ca_file.as_deref().map(|name| secrets.find(name));
     let identity = settings
         .identity_files
@@ -168,7 +170,7 @@ impl World {
         }
     }
 
-    /// Lets what was sent leave, no longer than half a second altogether.
+    /// Lets what was sent leave, within [`FINISH_LIMIT`].
     pub async fn finish(mut self) {
         tokio::join!(self.links.finish(FLUSH), self.flows.finish(FLUSH));
         self.store.close(FLUSH);

@@ -36,13 +36,14 @@ pub fn error_type(reason: &EndReason) -> ErrorType {
             | ConnectFault::Tls { .. } => ErrorType::EndpointUnreachable,
         },
         EndReason::ProxyUnreachable(_) => ErrorType::BridgeUnreachable,
-        EndReason::HungUp | EndReason::Silent(_) | EndReason::Broken(_) => ErrorType::EndpointUnreachable,
+        EndReason::HungUp(_) | EndReason::Silent(_) | EndReason::Broken(_) => ErrorType::EndpointUnreachable,
         EndReason::OurFault(_) => ErrorType::InternalError,
         EndReason::EndedHere(why) => match why {
             EndedHere::NoResponse | EndedHere::RangTooLong => ErrorType::EndpointUnreachable,
             EndedHere::Asked
             | EndedHere::Replaced
             | EndedHere::PoweredOff
+            | EndedHere::Stopped
             | EndedHere::LastedTooLong
             | EndedHere::NoAudio => ErrorType::NotInOperation,
         },
@@ -73,10 +74,11 @@ pub fn failure(reason: &EndReason) -> Option<CallFailedCode> {
             EndedHere::Asked
             | EndedHere::Replaced
             | EndedHere::PoweredOff
+            | EndedHere::Stopped
             | EndedHere::LastedTooLong
             | EndedHere::NoAudio,
         )
-        | EndReason::HungUp => None,
+        | EndReason::HungUp(_) => None,
     }
 }
 
@@ -84,7 +86,7 @@ pub fn failure(reason: &EndReason) -> Option<CallFailedCode> {
 pub fn sip_status(reason: &EndReason) -> Option<u16> {
     match reason {
         EndReason::Refused { status, .. } | EndReason::NotAuthorized { status, .. } => Some(*status),
-        EndReason::HungUp
+        EndReason::HungUp(_)
         | EndReason::EndedHere(_)
         | EndReason::Unreachable(_)
         | EndReason::ProxyUnreachable(_)
@@ -99,10 +101,11 @@ pub fn sip_status(reason: &EndReason) -> Option<u16> {
 /// One word for the journal's `end_reason`.
 pub fn name(reason: &EndReason) -> &'static str {
     match reason {
-        EndReason::HungUp => "hung-up",
+        EndReason::HungUp(_) => "hung-up",
         EndReason::EndedHere(EndedHere::Asked) => "asked",
         EndReason::EndedHere(EndedHere::Replaced) => "replaced",
         EndReason::EndedHere(EndedHere::PoweredOff) => "powered-off",
+        EndReason::EndedHere(EndedHere::Stopped) => "stopped",
         EndReason::EndedHere(EndedHere::NoResponse) => "no-response",
         EndReason::EndedHere(EndedHere::RangTooLong) => "rang-too-long",
         EndReason::EndedHere(EndedHere::LastedTooLong) => "lasted-too-long",
@@ -139,13 +142,14 @@ pub fn sentence(reason: &EndReason, mask: &Mask) -> String {
             EndedHere::Asked => "the call was ended here",
             EndedHere::Replaced => "the call was ended here because another meeting was joined",
             EndedHere::PoweredOff => "the call was ended because the room was turned off",
+            EndedHere::Stopped => "the call was ended because meetd stops",
             EndedHere::NoResponse => "the far end did not respond in time",
             EndedHere::RangTooLong => "nobody answered in time",
             EndedHere::LastedTooLong => "the call had lasted for calls.max_duration",
             EndedHere::NoAudio => "no audio came from the far end for media.rtp_timeout",
         }
         .to_owned(),
-        EndReason::HungUp
+        EndReason::HungUp(_)
         | EndReason::NotAuthorized { .. }
         | EndReason::Unreachable(_)
         | EndReason::ProxyUnreachable(_)
@@ -211,10 +215,11 @@ mod tests {
         let unreachable = ErrorType::EndpointUnreachable;
         let ended = ErrorType::NotInOperation;
         for (reason, kind, code) in [
-            (EndReason::HungUp, unreachable, None),
+            (EndReason::HungUp(None), unreachable, None),
             (here(EndedHere::Asked), ended, None),
             (here(EndedHere::Replaced), ended, None),
             (here(EndedHere::PoweredOff), ended, None),
+            (here(EndedHere::Stopped), ended, None),
             (here(EndedHere::LastedTooLong), ended, None),
             (here(EndedHere::NoAudio), ended, None),
             (here(EndedHere::NoResponse), unreachable, Some(NoAnswer)),

@@ -37,6 +37,8 @@ pub struct CurrentCall {
     pub since: jiff::Timestamp,
     /// What both sides agreed on, once it is answered.
     pub agreed: Option<Agreed>,
+    /// Whether the room has put it on hold.
+    pub is_held: bool,
     /// The latest figures of its audio.
     pub figures: Option<Figures>,
 }
@@ -69,6 +71,7 @@ impl Room {
                 provider: call.planned.provider.clone(),
                 since: talk.map_or(call.placed.wall, |talk| talk.since.wall),
                 agreed: talk.map(|talk| talk.agreed.clone()),
+                is_held: talk.is_some_and(|talk| talk.is_held),
                 figures: talk.and_then(|talk| talk.watch.figures()),
             }
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::alexa::messages::directive::{AskId, Directive, JoinMeeting};
-use crate::alexa::messages::outcome::{Outcome, Refusal};
+use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
 use crate::alexa::messages::report::{CallStateName, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
@@ -140,7 +140,7 @@ impl Room {
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
-            Input::Leave => self.end(now, EndedHere::PoweredOff, None, Then::Close),
+            Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }
         self.keep_deadlines(now);
@@ -164,6 +164,27 @@ impl Room {
     /// What would be dialled for this join and why it may, in one line; or why it may not.
     pub fn explain(&self, join: &JoinMeeting) -> Result<String, Refusal> {
         dial_plan::plan(join, &self.settings).map(|planned| planned.to_string())
+    }
+
+    /// Puts the meeting on hold, or takes it off; the sentence says what is true then.
+    pub fn hold(&mut self, is_held: bool) -> Result<&'static str, Refusal> {
+        let State::InMeeting(meeting) = &mut self.state else {
+            return Err(Refusal::new(
+                ErrorType::NotInOperation,
+                "there is no answered call that could be held",
+            ));
+        };
+        meeting.talk.is_held = is_held;
+        let call = meeting.call.clone();
+        let command = CallCommand::Hold {
+            call: call.id,
+            is_held,
+        };
+        self.command(&call, command);
+        Ok(match is_held {
+            true => "the call is on hold, the meeting hears nothing of the room",
+            false => "the call goes on",
+        })
     }
 
     /// Dials.
@@ -316,6 +337,7 @@ impl Room {
                 since: now,
                 agreed,
                 watch,
+                is_held: false,
             },
             pressed,
         }));

@@ -105,6 +105,8 @@ pub struct Talk {
     pub agreed: Agreed,
     /// The watch over it.
     pub watch: Supervision,
+    /// Whether the room has put it on hold.
+    pub is_held: bool,
 }
 
 /// A call that we have hung up.

@@ -15,6 +15,7 @@ mod peers;
 mod baresip;
 mod baresip_stories;
 mod capture;
+mod conditions;
 mod far_end_itself;
 mod frames_by_schema;
 mod kamailio;
@@ -34,6 +35,14 @@ const STORIES: &[runner::Story] = &[
     ("baresip_speaks_listens_and_hears_the_pin_tcp", || {
         baresip_stories::speaks_listens_and_hears_the_pin(Tcp)
     }),
+    (
+        "baresip_speaks_listens_and_hears_the_pin_encrypted",
+        baresip_stories::speaks_listens_and_hears_the_pin_encrypted,
+    ),
+    (
+        "baresip_without_keys_gets_no_call",
+        baresip_stories::without_keys_there_is_no_call,
+    ),
     ("sipp_as_it_is_built_answers_udp", || {
         sipp_stories::built_in_callee(Udp)
     }),
@@ -119,5 +128,27 @@ const STORIES: &[runner::Story] = &[
 ];
 
 fn main() -> std::process::ExitCode {
-    runner::run(STORIES)
+    let mut stories: Vec<runner::Told> = STORIES.iter().map(runner::Told::from).collect();
+    let mut table = table_of_pairs();
+    for condition in conditions::CONDITIONS {
+        let mut names = Vec::new();
+        for (over, transport) in [(Udp, "udp"), (Tcp, "tcp")] {
+            let name = format!("sipp_{}_{transport}", condition.name);
+            names.push(name.clone());
+            let story = Box::new(move || condition.tell(over));
+            stories.push(runner::Told { name, story });
+        }
+        table.push((condition.name.to_owned(), names));
+    }
+    runner::run(&stories, &table)
+}
+
+/// The stories of sipp that are told over UDP and over TCP.
+fn table_of_pairs() -> runner::Table {
+    let pairs = STORIES.iter().filter_map(|(name, _)| {
+        let condition = name.strip_prefix("sipp_")?.strip_suffix("_udp")?;
+        let names = ["udp", "tcp"].map(|transport| format!("sipp_{condition}_{transport}"));
+        Some((condition.to_owned(), names.to_vec()))
+    });
+    pairs.collect()
 }

@@ -13,12 +13,32 @@ use crate::peers::programs::Skipped;
 /// One story: its promise, and how it is told.
 pub type Story = (&'static str, fn() -> Result<(), Skipped>);
 
+/// The same, made at run time.
+pub struct Told {
+    /// Its promise.
+    pub name: String,
+    /// How it is told.
+    pub story: Box<dyn Fn() -> Result<(), Skipped> + Send + Sync>,
+}
+
+impl From<&Story> for Told {
+    fn from((name, story): &Story) -> Self {
+        Self {
+            name: (*name).to_owned(),
+            story: Box::new(*story),
+        }
+    }
+}
+
+/// Conditions by transports: rows, each with what it is called and its stories' names.
+pub type Table = Vec<(String, Vec<String>)>;
+
 /// How many run at once: they mostly wait for one another's packets.
 const AT_ONCE: usize = 4;
 
 /// Runs those stories that the command line asks for, with the usual harness's arguments as far as cargo's users
 /// need them: filters, `--exact`, `--list`.
-pub fn run(stories: &[Story]) -> ExitCode {
+pub fn run(stories: &[Told], table: &Table) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let exact = arguments.iter().any(|argument| argument == "--exact");
     let filters: Vec<&String> = arguments
@@ -35,9 +55,9 @@ pub fn run(stories: &[Story]) -> ExitCode {
         };
         filters.is_empty() || filters.iter().any(fits)
     };
-    let chosen: Vec<_> = stories.iter().filter(|(name, _)| wanted(name)).collect();
+    let chosen: Vec<_> = stories.iter().filter(|told| wanted(&told.name)).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        chosen.iter().for_each(|told| println!("{}: test", told.name));
         return ExitCode::SUCCESS;
     }
     println!("\nrunning {} tests", chosen.len());
@@ -46,18 +66,16 @@ pub fn run(stories: &[Story]) -> ExitCode {
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some((name, story)) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = tell(name, *story);
-                    verdicts.lock().unwrap().push((*name, verdict));
+                while let Some(told) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = tell(told);
+                    verdicts.lock().unwrap().push((told.name.as_str(), verdict));
                 }
             });
         }
     });
-    sum_up(
-        &verdicts.into_inner().unwrap(),
-        stories.len() - chosen.len(),
-        began,
-    )
+    let verdicts = verdicts.into_inner().unwrap();
+    show(table, &verdicts);
+    sum_up(&verdicts, stories.len() - chosen.len(), began)
 }
 
 enum Verdict {
@@ -66,13 +84,15 @@ enum Verdict {
     Skipped,
 }
 
-fn tell(name: &'static str, story: fn() -> Result<(), Skipped>) -> Verdict {
-    let named = thread::Builder::new().name(name.to_owned());
-    let told = named
-        .spawn(move || catch_unwind(AssertUnwindSafe(story)))
-        .unwrap()
-        .join();
-    match told.unwrap() {
+fn tell(told: &Told) -> Verdict {
+    let name = &told.name;
+    let verdict = thread::scope(|scope| {
+        let named = thread::Builder::new().name(name.clone());
+        let story = AssertUnwindSafe(&told.story);
+        let running = named.spawn_scoped(scope, move || catch_unwind(AssertUnwindSafe(|| (*story)())));
+        running.unwrap().join().unwrap()
+    });
+    match verdict {
         Ok(Ok(())) => {
             println!("test {name} ... ok");
             Verdict::Passed
@@ -85,6 +105,27 @@ fn tell(name: &'static str, story: fn() -> Result<(), Skipped>) -> Verdict {
             println!("test {name} ... FAILED");
             Verdict::Failed
         }
+    }
+}
+
+/// Prints the table of conditions, as far as they were told.
+fn show(table: &Table, verdicts: &[(&str, Verdict)]) {
+    let word = |story: &String| {
+        let told = verdicts.iter().find(|(name, _)| *name == story.as_str());
+        match told {
+            Some((_, Verdict::Passed)) => "pass",
+            Some((_, Verdict::Failed)) => "FAIL",
+            Some((_, Verdict::Skipped)) => "skipped",
+            None => "-",
+        }
+    };
+    println!("\n{:<40}{:<9}TCP", "condition", "UDP");
+    for (condition, stories) in table {
+        let words: String = stories
+            .iter()
+            .map(|story| format!("{:<9}", word(story)))
+            .collect();
+        println!("{condition:<40}{}", words.trim_end());
     }
 }
 

@@ -13,15 +13,19 @@ use crate::sipp::{Over, Sipp};
 const PASSWORD: &str = "password-canary-88c1";
 
 /// A callee with these arguments of sipp, and what the room answered to the join of it.
-struct Called {
-    room: Room,
-    sipp: Sipp,
-    event: Value,
+pub struct Called {
+    /// The room.
+    pub room: Room,
+    /// The callee.
+    pub sipp: Sipp,
+    /// The answer to the join.
+    pub event: Value,
 }
 
 impl Called {
+    /// Joins the callee, and waits for the answer to that.
     #[track_caller]
-    fn by(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+    pub fn by(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
         let called = Self::without_answer(over, arguments)?;
         let event = called.room.bridge.answer_to(&called.event);
         Ok(Self { event, ..called })
@@ -47,22 +51,25 @@ impl Called {
         })
     }
 
+    /// It was answered.
     #[track_caller]
-    fn is_answered(&self) -> &Self {
+    pub fn is_answered(&self) -> &Self {
         assert_eq!(outcome(&self.event), "Response", "{}", self.event);
         self.room.bridge.wait_for_call_state("ACTIVE");
         self
     }
 
+    /// Ends it here; what sipp wrote down.
     #[track_caller]
-    fn end(mut self) -> String {
+    pub fn end(mut self) -> String {
         assert_eq!(outcome(&self.room.bridge.ask(&directives::end())), "Response");
         self.sipp.wait_for_success();
         self.leave()
     }
 
+    /// The call is over, and the daemon stops; what sipp wrote down.
     #[track_caller]
-    fn leave(self) -> String {
+    pub fn leave(self) -> String {
         self.room.bridge.wait_for_call_state("IDLE");
         let log = self.room.meetd.stop();
         assert!(!log.contains(PASSWORD), "the SIP password is in the log");

@@ -10,7 +10,11 @@ use crate::network::Transport;
 /// What we understand; it stands in every Allow.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 
-/// The same, as requests are looked at with it. There is no extension that could be required of us.
+/// The extensions that we support; it stands in every INVITE.
+pub const SUPPORTED: &str = "100rel, timer";
+
+/// The same, as requests are looked at with it. What may be required of us: session timers
+/// (RFC 4028), and that provisional responses are sent reliably (RFC 3262), of which we send none.
 pub const ABILITIES: Abilities<'static> = Abilities {
     methods: &[
         Method::Invite,
@@ -21,7 +25,7 @@ pub const ABILITIES: Abilities<'static> = Abilities {
         Method::Info,
         Method::Update,
     ],
-    extensions: &[],
+    extensions: &["timer", "100rel"],
 };
 
 /// As User-Agent and Server carry it.

@@ -113,6 +113,8 @@ pub struct Invitation {
     pub local: SocketAddr,
     /// The port that its datagrams left from.
     pub local_port: u16,
+    /// The highest CSeq that left in a dialog of it: its own, or that of a PRACK.
+    pub last_number: u32,
 }
 
 impl Invitation {
@@ -123,7 +125,7 @@ impl Invitation {
 
     /// Its record before there is a dialog.
     pub fn record(&self, state: RecordedState) -> Vec<u8> {
-        Record::of(self, state, self.number()).to_bytes()
+        Record::of(self, state, self.last_number).to_bytes()
     }
 
     /// Its CANCEL.
@@ -149,7 +151,7 @@ pub struct Leg {
 impl Leg {
     /// The dialog of a 2xx; `None` when the message lacks what every message has.
     pub fn begin(invitation: Invitation, response: &Response, chance: &mut Chance) -> Option<Self> {
-        let dialog = Dialog::begin(&invitation.request, response, invitation.number())?;
+        let dialog = Dialog::begin(&invitation.request, response, invitation.last_number)?;
         Some(Self::with(invitation, dialog, chance))
     }
 

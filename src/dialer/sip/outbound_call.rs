@@ -24,8 +24,13 @@ mod conversation;
 mod ending;
 mod info_digits;
 mod inviting;
+mod our_change;
+mod reliable;
+mod session_timer;
 
 use conversation::Conversation;
+use reliable::EarlyDialogs;
+use session_timer::SessionTimer;
 
 /// The edge gives up on names and connections before this; nothing waits longer even if it does not.
 const LOCATING: Duration = Duration::from_secs(10);
@@ -130,6 +135,8 @@ pub struct OutboundCall {
     identity: Identity,
     number: u32,
     authenticator: Authenticator,
+    timer: SessionTimer,
+    early: EarlyDialogs,
     ring_timeout: Duration,
     /// When the first INVITE left.
     left: Option<Moment>,
@@ -167,6 +174,8 @@ impl OutboundCall {
         let (locating, step) = Locating::start(hop);
         let mut this = Self {
             call,
+            timer: SessionTimer::new(profile.settings.session_expires),
+            early: EarlyDialogs::default(),
             profile,
             chance,
             shown: target.shown.clone(),

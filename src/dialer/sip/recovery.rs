@@ -121,6 +121,7 @@ impl Record {
             target,
             local,
             local_port: self.local_port,
+            last_number: self.number,
         };
         let invitation = Box::new(invitation);
         match &self.state {

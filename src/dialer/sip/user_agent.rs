@@ -132,6 +132,10 @@ impl UserAgent {
                 Some(Party::Call(placed)) => placed.send_digits(now, script),
                 Some(Party::Farewell(_)) | None => {}
             },
+            CallCommand::Hold { call, is_held } => match self.party_of(call) {
+                Some(Party::Call(placed)) => placed.hold(now, is_held),
+                Some(Party::Farewell(_)) | None => {}
+            },
         }
     }
 

@@ -22,7 +22,7 @@ fn an_answered_join_is_done_and_told_step_by_step() {
     world.answered(call);
     assert_eq!(world.said(), [Done(ask), State(Active, call)]);
     world.wait(20_000);
-    world.ended(call, EndReason::HungUp);
+    world.ended(call, EndReason::HungUp(None));
     assert_eq!(world.said(), [State(Idle, call)]);
     assert!(!world.room.is_in_call() && world.room.next_deadline().is_none());
 }

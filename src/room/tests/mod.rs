@@ -40,6 +40,7 @@ enum Said {
     Dial(CallId),
     HangUp(CallId, EndedHere),
     Digits(CallId),
+    Hold(CallId, bool),
     Done(AskId),
     Refused(AskId, ErrorType),
     Changed(AskId, Vec<Property>),
@@ -174,6 +175,7 @@ fn in_words(output: &Output) -> Said {
                 CallCommand::Dial { call, .. } => Said::Dial(*call),
                 CallCommand::HangUp { call, why } => Said::HangUp(*call, *why),
                 CallCommand::SendDigits { call, .. } => Said::Digits(*call),
+                CallCommand::Hold { call, is_held } => Said::Hold(*call, *is_held),
             }
         }
         Output::Answer { ask, outcome } => match outcome {

@@ -96,7 +96,7 @@ fn digits_that_do_not_leave_fail_and_so_do_those_of_a_call_that_ends() {
     assert_eq!(world.said(), [DigitsFailed(call.to_string(), DtmfFailed)]);
     world.send_digits(None, "3");
     world.said();
-    world.ended(call, EndReason::HungUp);
+    world.ended(call, EndReason::HungUp(None));
     assert_eq!(
         world.said(),
         [
@@ -114,7 +114,7 @@ fn a_commands_digits_are_answered_when_they_have_left() {
     assert_eq!(world.said(), [Digits(call)]);
     world.tell(Input::Call(CallEvent::DigitsSent { call }));
     assert_eq!(world.said(), [Done(ask)]);
-    world.ended(call, EndReason::HungUp);
+    world.ended(call, EndReason::HungUp(None));
     world.said();
     let late = world.directive(Directive::PressDigits(Secret::new("1")));
     assert_eq!(world.said(), [Refused(late, ErrorType::NotInOperation)]);

@@ -95,8 +95,11 @@ impl Day {
             (9, Some(call)) => self.world.ringing(call),
             (10, Some(call)) => self.world.answered(call),
             (11, Some(call)) => {
-                let reason = [EndReason::HungUp, refused(486), EndReason::Broken("x".to_owned())]
-                    [self.chance.below(3) as usize]
+                let reason = [
+                    EndReason::HungUp(None),
+                    refused(486),
+                    EndReason::Broken("x".to_owned()),
+                ][self.chance.below(3) as usize]
                     .clone();
                 self.end_at_dialer(call, reason);
             }
@@ -181,6 +184,7 @@ impl Day {
                         *hung_up = true;
                     }
                 }
+                Said::Hold(..) => panic!("nobody held the call"),
                 Said::Digits(call) => {
                     assert!(self.alive.contains_key(&call), "seed {seed}: digits to nobody")
                 }

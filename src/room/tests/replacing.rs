@@ -46,7 +46,7 @@ fn a_join_takes_the_place_of_the_meeting_when_it_may() {
     assert_ne!(old, new);
     assert_eq!(world.said(), [State(Idle, old), Dial(new), State(Dialing, new)]);
     // A late word of the old call must not disturb the new one.
-    world.ended(old, EndReason::HungUp);
+    world.ended(old, EndReason::HungUp(None));
     world.ringing(old);
     assert_eq!(world.said(), []);
     world.answered(new);

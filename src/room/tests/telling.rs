@@ -52,13 +52,31 @@ fn the_status_follows_the_call() {
     assert_eq!(status.agreed, Some(agreed()));
     assert_eq!(status.figures.map(|figures| figures.received), Some(500));
     world.wait(9_500);
-    world.ended(call, EndReason::HungUp);
+    world.ended(call, EndReason::HungUp(None));
     let status = world.room.status();
     assert_eq!(status.call, None);
     let last = status.last_call.unwrap();
     assert_eq!((last.call, last.code, last.sip_status), (call, None, None));
     assert_eq!(last.duration, Duration::from_millis(9_500));
     assert_eq!(last.message, "the far end hung up");
+}
+
+#[test]
+fn only_an_answered_call_is_put_on_hold() {
+    let mut world = World::new();
+    assert!(world.room.hold(true).is_err());
+    world.join("77");
+    let call = world.call();
+    assert!(world.room.hold(true).is_err());
+    world.answered(call);
+    world.wait(1_000);
+    world.said();
+    for is_held in [true, false] {
+        assert!(world.room.hold(is_held).is_ok());
+        let said = world.room.poll_output().map(|output| in_words(&output));
+        assert_eq!(said, Some(Said::Hold(call, is_held)));
+        assert_eq!(world.room.status().call.unwrap().is_held, is_held);
+    }
 }
 
 #[test]
@@ -117,7 +135,7 @@ fn the_journal_has_one_line_for_each_change() {
         let why = "unplugged".to_owned();
         let event = media::Event::DeviceLost { why };
         world.tell(Input::Media { call, event });
-        world.ended(call, EndReason::HungUp);
+        world.ended(call, EndReason::HungUp(None));
         world.join("78");
         let call = world.call();
         world.join("79");

@@ -23,6 +23,15 @@ impl OutboundCall {
     pub fn handle_acknowledgement(&mut self, now: Now, ack: &Request) {
         if let State::Confirmed(conversation) = &mut self.state {
             conversation.handle_acknowledgement(ack);
+            conversation.follow_changes(now, &self.profile, &mut self.chance);
+        }
+        self.drain_conversation(now);
+    }
+
+    /// The room puts the call on hold, or takes it off; before the answer there is nothing to hold.
+    pub fn hold(&mut self, now: Now, is_held: bool) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.hold(now, is_held, &self.profile, &mut self.chance);
         }
         self.drain_conversation(now);
     }
@@ -65,9 +74,9 @@ impl OutboundCall {
                     self.acts
                         .push_back(Act::Event(CallEvent::DigitsFailed { call: self.call, why }));
                 }
-                Output::HungUp => {
+                Output::HungUp(why) => {
                     self.acts.push_back(Act::Erase);
-                    self.end(EndReason::HungUp);
+                    self.end(EndReason::HungUp(why));
                 }
                 Output::Broken(why) => {
                     let leg = conversation.leg.clone();

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use super::info_digits::{InfoDigits, Step};
 use super::is_description;
+use super::our_change::OurChange;
+use super::session_timer::SessionTimer;
 use crate::call::DigitScript;
 use crate::chance::Chance;
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::compose;
 use crate::dialer::sip::digest::Authenticator;
+use crate::dialer::sip::headers::{MinSe, Reason};
 use crate::dialer::sip::leg::{Act, Leg, Profile};
-use crate::dialer::sip::offer_answer::{self, OfferParts};
-use crate::dialer::sip::recovery;
+use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
 use crate::dialer::sip::transaction::table::ServerKey;
 use crate::dialer::sip::transaction::{Failure, PATIENCE, T1, T2};
 use crate::dialer::sip::wire::{Method, Request, Response};
@@ -28,15 +30,15 @@ pub enum Output {
     DigitsSent,
     /// They could not be sent.
     DigitsFailed(String),
-    /// The far end hung up, and has its answer.
-    HungUp,
+    /// The far end hung up (saying why, RFC 3326), and has its answer.
+    HungUp(Option<String>),
     /// The dialog cannot go on.
     Broken(String),
 }
 
 /// A 2xx of ours to an INVITE of theirs, repeated until its ACK comes (RFC 3261 13.3.1.4).
 #[derive(Debug)]
-struct Unacknowledged {
+pub(super) struct Unacknowledged {
     key: ServerKey,
     number: u32,
     response: Response,
@@ -51,12 +53,25 @@ struct Unacknowledged {
 pub struct Conversation {
     /// The dialog.
     pub leg: Leg,
-    ours: OfferParts,
+    /// Our newest description.
+    pub(super) ours: OfferParts,
+    /// The direction of ours that they last agreed to.
+    pub(super) agreed_direction: Direction,
+    /// What both sides agreed on.
+    agreed: Plan,
+    /// What the audio side does.
     plan: Plan,
+    /// Whether we have put the call on hold.
+    pub(super) is_held: bool,
     allows_info: bool,
-    unacknowledged: Option<Box<Unacknowledged>>,
+    pub(super) allows_update: bool,
+    pub(super) timer: SessionTimer,
+    pub(super) change: OurChange,
+    /// The ACK of our last re-INVITE, which repeated 2xx get again.
+    pub(super) acknowledged: Option<(u32, Request)>,
+    pub(super) unacknowledged: Option<Box<Unacknowledged>>,
     digits: InfoDigits,
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
 }
 
 /// Whether digits by RFC 4733 are offered.
@@ -69,13 +84,28 @@ pub fn offers_telephone_event(by: DigitsBy) -> bool {
 
 impl Conversation {
     /// Begins with the 2xx to our INVITE.
-    pub fn new(leg: Leg, ours: OfferParts, plan: Plan, response: &Response) -> Self {
-        let allows_info = response.headers.has_token("Allow", Method::Info.as_str());
+    pub fn new(
+        now: Now,
+        leg: Leg,
+        ours: OfferParts,
+        plan: Plan,
+        mut timer: SessionTimer,
+        response: &Response,
+    ) -> Self {
+        let allows = |method: Method| response.headers.has_token("Allow", method.as_str());
+        timer.take_answer(now, response);
         Self {
             leg,
+            agreed_direction: ours.direction,
             ours,
+            agreed: plan.clone(),
             plan,
-            allows_info,
+            is_held: false,
+            allows_info: allows(Method::Info),
+            allows_update: allows(Method::Update),
+            timer,
+            change: OurChange::Idle,
+            acknowledged: None,
             unacknowledged: None,
             digits: InfoDigits::new(),
             outputs: VecDeque::new(),
@@ -91,10 +121,10 @@ impl Conversation {
         match &request.method {
             Method::Bye => {
                 self.respond(key, compose::answer(request, 200, ""));
-                self.outputs.push_back(Output::HungUp);
+                self.outputs.push_back(Output::HungUp(reason_of(request)));
             }
             Method::Invite => self.reinvited(now, key, request),
-            Method::Update => self.updated(key, request),
+            Method::Update => self.updated(now, key, request),
             Method::Options => self.respond(key, compose::answer_with_allow(request, 200, "")),
             Method::Info if request.body.is_empty() => self.respond(key, compose::answer(request, 200, "")),
             // What others press and picture updates mean nothing to us (RFC 3261 21.4.13).
@@ -118,8 +148,11 @@ impl Conversation {
 
     /// A re-INVITE (RFC 3261 14.2).
     fn reinvited(&mut self, now: Now, key: ServerKey, request: &Request) {
-        if self.unacknowledged.is_some() {
+        if self.unacknowledged.is_some() || self.change.has_offered() {
             return self.respond(key, compose::answer(request, 491, ""));
+        }
+        if let Err(least) = SessionTimer::check_request(request) {
+            return self.respond(key, too_brief(request, least));
         }
         self.leg.dialog.refresh_target(request.headers.contacts().ok());
         let described = self.describe(request);
@@ -129,7 +162,7 @@ impl Conversation {
             Described::Refused(status) => return self.respond(key, compose::answer(request, status, "")),
         };
         self.record();
-        let response = self.description_answer(request, body);
+        let response = self.description_answer(now, request, body);
         self.respond(key.clone(), response.clone());
         self.unacknowledged = Some(Box::new(Unacknowledged {
             key,
@@ -143,25 +176,30 @@ impl Conversation {
     }
 
     /// An UPDATE (RFC 3311 5.2).
-    fn updated(&mut self, key: ServerKey, request: &Request) {
-        if self
-            .unacknowledged
-            .as_ref()
-            .is_some_and(|waiting| waiting.offered.is_some())
-        {
+    fn updated(&mut self, now: Now, key: ServerKey, request: &Request) {
+        let has_offered = self.change.has_offered()
+            || self
+                .unacknowledged
+                .as_ref()
+                .is_some_and(|waiting| waiting.offered.is_some());
+        if has_offered && !request.body.is_empty() {
             return self.respond(key, compose::answer(request, 491, ""));
+        }
+        if let Err(least) = SessionTimer::check_request(request) {
+            return self.respond(key, too_brief(request, least));
         }
         self.leg.dialog.refresh_target(request.headers.contacts().ok());
         if request.body.is_empty() {
             self.record();
             let mut response = compose::answer_with_allow(request, 200, "");
             self.push_contact(&mut response);
+            self.timer.answer(now, request, &mut response);
             return self.respond(key, response);
         }
         match self.describe(request) {
             Described::Answer(body) => {
                 self.record();
-                let response = self.description_answer(request, body);
+                let response = self.description_answer(now, request, body);
                 self.respond(key, response);
             }
             Described::Refused(status) => self.respond(key, compose::answer(request, status, "")),
@@ -171,7 +209,7 @@ impl Conversation {
 
     /// Our description for a request of theirs; the audio follows their offer at once.
     fn describe(&mut self, request: &Request) -> Described {
-        self.ours.direction = Direction::SendReceive;
+        self.ours.direction = self.wanted_direction();
         if request.body.is_empty() {
             self.ours.version += 1;
             return Described::Offer(offer_answer::offer(&self.ours), self.ours.clone());
@@ -186,6 +224,7 @@ impl Conversation {
         match offer_answer::answer(&ours, &request.body) {
             Ok((body, plan)) => {
                 self.ours = ours;
+                self.agreed_direction = self.ours.direction;
                 self.go_on_with(plan);
                 Described::Answer(body)
             }
@@ -196,16 +235,32 @@ impl Conversation {
         }
     }
 
-    fn go_on_with(&mut self, plan: Plan) {
+    /// The audio follows what both sides agreed.
+    pub(super) fn go_on_with(&mut self, plan: Plan) {
+        if plan.keys.is_some() {
+            self.ours.crypto = self.ours.crypto.take().map(Crypto::kept);
+        }
+        self.agreed_direction = self.ours.direction;
+        self.agreed = plan;
+        self.apply_plan();
+    }
+
+    /// The audio follows; on hold nothing of the room is sent, whatever was agreed.
+    pub(super) fn apply_plan(&mut self) {
+        let mut plan = self.agreed.clone();
+        if self.is_held {
+            plan.direction = Direction::Inactive;
+        }
         if plan != self.plan {
             self.plan = plan.clone();
             self.act(Act::Media(media::Command::Start(Box::new(plan))));
         }
     }
 
-    fn description_answer(&self, request: &Request, body: Vec<u8>) -> Response {
+    fn description_answer(&mut self, now: Now, request: &Request, body: Vec<u8>) -> Response {
         let mut response = compose::answer_with_allow(request, 200, "");
         self.push_contact(&mut response);
+        self.timer.answer(now, request, &mut response);
         response.headers.push("Content-Type", "application/sdp");
         response.body = body;
         response
@@ -273,6 +328,7 @@ impl Conversation {
                 self.act(again);
             }
         }
+        self.follow_changes(now, profile, chance);
         self.follow_digits(now, profile, chance);
     }
 
@@ -315,6 +371,9 @@ impl Conversation {
         response: &Response,
         chance: &mut Chance,
     ) {
+        if self.change_answered(now, profile, number, response, chance) {
+            return;
+        }
         let Some(sent) = self.digits.waiting(number).filter(|_| !response.is_provisional()) else {
             return;
         };
@@ -337,7 +396,7 @@ impl Conversation {
 
     /// Takes the end of a request of ours without answer.
     pub fn handle_failure(&mut self, now: Now, number: u32, failure: &Failure) {
-        if self.digits.waiting(number).is_none() {
+        if self.change_failed(now, number, failure) || self.digits.waiting(number).is_none() {
             return;
         }
         self.digits.refused(now);
@@ -354,7 +413,7 @@ impl Conversation {
             at: waiting.at.min(waiting.give_up),
             why: "answer to a re-INVITE is unacknowledged",
         });
-        Deadline::earliest([repeat, self.digits.next_deadline()])
+        Deadline::earliest([repeat, self.digits.next_deadline(), self.changes_deadline()])
     }
 
     /// The next output.
@@ -362,23 +421,34 @@ impl Conversation {
         self.outputs.pop_front()
     }
 
-    /// Writes down what changed: a new target of theirs, a higher number of ours.
-    fn record(&mut self) {
-        let record = self.leg.record();
-        if recovery::fits(&record) {
-            self.act(Act::Record(record));
-        } else {
-            tracing::warn!("the far end's address is too long to be written down, the older one stays");
-        }
-    }
-
     fn respond(&mut self, key: ServerKey, response: Response) {
         self.act(Act::Respond(key, response));
     }
 
-    fn act(&mut self, act: Act) {
+    pub(super) fn act(&mut self, act: Act) {
         self.outputs.push_back(Output::Act(Box::new(act)));
     }
+}
+
+/// Why they hang up, in their words (RFC 3326): short, without control characters.
+fn reason_of(request: &Request) -> Option<String> {
+    let reason = Reason::parse(request.headers.get("Reason")?).ok()?;
+    let cause = reason.cause.map(|cause| format!("{} {cause}", reason.protocol));
+    let words = reason.text.filter(|text| !text.is_empty());
+    let whole = [cause, words].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let shown: String = whole
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(128)
+        .collect();
+    Some(shown).filter(|shown| !shown.is_empty())
+}
+
+/// 422 (RFC 4028 9).
+fn too_brief(request: &Request, least: MinSe) -> Response {
+    let mut response = compose::answer(request, 422, "");
+    response.headers.push("Min-SE", least.to_string());
+    response
 }
 
 /// What we say to an offer of theirs, or to none.

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::conversation::{self, Conversation};
-use super::{Audio, EarlyAnswer, OutboundCall, Progress, Reached, State, is_description};
+use super::{Audio, EarlyAnswer, EarlyDialogs, OutboundCall, Progress, Reached, State, is_description};
 use crate::call::{Agreed, CallEvent, EndReason};
 use crate::dialer::sip::compose;
 use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
 use crate::dialer::sip::locate::Target;
-use crate::dialer::sip::offer_answer::{self, OfferParts};
+use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
 use crate::dialer::sip::recovery::{self, RecordedState};
 use crate::dialer::sip::request::Whither;
 use crate::dialer::sip::transaction::Failure;
@@ -41,9 +41,12 @@ impl OutboundCall {
             session_id: self.identity.session_id,
             version: 1,
             direction: Direction::SendReceive,
+            crypto: self.crypto(reached.target.transport),
         };
         let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
-        self.number = self.number.saturating_add(1);
+        // What was acknowledged reliably took numbers of its own (RFC 3262 4).
+        self.number = self.number.max(self.early.highest()).saturating_add(1);
+        self.early = EarlyDialogs::default();
         let mut request = self.compose_invite(reached.target.transport, local, &offered);
         self.authenticator
             .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
@@ -52,6 +55,7 @@ impl OutboundCall {
             target: reached.target.clone(),
             local,
             local_port: reached.port,
+            last_number: self.number,
         };
         let record = invitation.record(RecordedState::Inviting);
         if !recovery::fits(&record) {
@@ -97,9 +101,10 @@ impl OutboundCall {
         );
         headers.push("Contact", NameAddr::new(contact).to_string());
         headers.push("Allow", compose::ALLOW);
-        headers.push("Supported", "");
+        headers.push("Supported", compose::SUPPORTED);
         headers.push("User-Agent", compose::PRODUCT);
         headers.push("Content-Type", "application/sdp");
+        self.timer.ask(&mut request);
         request.body = offer_answer::offer(offered);
         request
     }
@@ -109,7 +114,7 @@ impl OutboundCall {
         let Some(cseq) = response.cseq() else { return };
         match cseq.method {
             Method::Invite if cseq.number == self.number => self.invite_answered(now, response),
-            Method::Invite => {}
+            Method::Prack => self.prack_answered(cseq.number, response),
             _ => self.request_answered(now, cseq.number, response),
         }
     }
@@ -143,6 +148,7 @@ impl OutboundCall {
     }
 
     fn progressed(&mut self, response: &Response) {
+        self.acknowledge_provisional(response);
         let heard = if response.status == 180 {
             Progress::Ringing
         } else {
@@ -265,31 +271,51 @@ impl OutboundCall {
             return self.leave(now, leg, EndReason::NoUsableAudio(why));
         }
         match offer_answer::read_answer(&offered, &body) {
-            Ok(plan) => self.converse(leg, offered, plan, response),
+            Ok(plan) => self.converse(now, leg, offered, plan, response),
             Err(fault) => self.leave(now, leg, EndReason::NoUsableAudio(fault.to_string())),
         }
     }
 
-    fn converse(&mut self, leg: Leg, offered: OfferParts, plan: media::Plan, response: &Response) {
+    /// Our keys for an INVITE: nobody else has them, nor had an INVITE before.
+    fn crypto(&mut self, transport: Transport) -> Option<Crypto> {
+        let wanted = self.profile.settings.srtp;
+        let is_sips = self.identity.to.scheme() == Scheme::Sips;
+        Crypto::of_call(wanted, is_sips, transport, &mut self.chance)
+    }
+
+    fn converse(
+        &mut self,
+        now: Now,
+        leg: Leg,
+        mut offered: OfferParts,
+        plan: media::Plan,
+        response: &Response,
+    ) {
         let agreed = Agreed {
             transport: leg.invitation.target.transport,
             codec: plan.codec.name(),
-            srtp: false,
+            srtp: plan.keys.is_some(),
         };
+        if plan.keys.is_some() {
+            offered.crypto = offered.crypto.map(Crypto::kept);
+        }
         self.acts
             .push_back(Act::Media(media::Command::Start(Box::new(plan.clone()))));
         self.acts.push_back(Act::Event(CallEvent::Answered {
             call: self.call,
             agreed,
         }));
-        self.enter(State::Confirmed(Box::new(Conversation::new(
-            leg, offered, plan, response,
-        ))));
+        let timer = self.timer.clone();
+        let conversation = Conversation::new(now, leg, offered, plan, timer, response);
+        self.enter(State::Confirmed(Box::new(conversation)));
     }
 
     fn refused(&mut self, now: Now, response: &Response) {
         if matches!(response.status, 401 | 407) {
             return self.challenged(now, response);
+        }
+        if response.status == 422 && self.timer.take_refusal(response) {
+            return self.invite_again(now);
         }
         self.acts.push_back(Act::Erase);
         let phrase = response
@@ -306,19 +332,12 @@ impl OutboundCall {
 
     fn challenged(&mut self, now: Now, response: &Response) {
         let status = response.status;
-        let Some(reached) = self.open_invite().map(|open| open.reached) else {
-            return;
-        };
         let taken = self
             .authenticator
             .take_challenges(self.profile.account.as_ref(), response);
-        match (taken, self.audio) {
-            (Ok(()), Audio::Reserved(audio)) => self.invite(now, reached, VecDeque::new(), audio),
-            (Ok(()), Audio::None | Audio::Asked) => {
-                self.acts.push_back(Act::Erase);
-                self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));
-            }
-            (Err(fault), _) => {
+        match taken {
+            Ok(()) => self.invite_again(now),
+            Err(fault) => {
                 self.acts.push_back(Act::Erase);
                 self.end(EndReason::NotAuthorized {
                     status,
@@ -328,13 +347,24 @@ impl OutboundCall {
         }
     }
 
+    /// The INVITE once more, to the same target, with what was learnt from its refusal.
+    fn invite_again(&mut self, now: Now) {
+        let Some(reached) = self.open_invite().map(|open| open.reached) else {
+            return;
+        };
+        match self.audio {
+            Audio::Reserved(audio) => self.invite(now, reached, VecDeque::new(), audio),
+            Audio::None | Audio::Asked => {
+                self.acts.push_back(Act::Erase);
+                self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));
+            }
+        }
+    }
+
     /// The end of a transaction without answer.
     pub fn handle_failure(&mut self, now: Now, cseq: &CSeq, failure: Failure) {
-        if cseq.method != Method::Invite {
+        if cseq.method != Method::Invite || cseq.number != self.number {
             return self.request_failed(now, cseq.number, &failure);
-        }
-        if cseq.number != self.number {
-            return;
         }
         let Some(open) = self.open_invite() else { return };
         let invitation = open.invitation.clone();

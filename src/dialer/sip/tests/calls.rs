@@ -228,3 +228,68 @@ fn an_unanswered_bye_is_given_up_after_32_seconds() {
 fn silent_name_servers_do_not_keep_a_dialog_waiting() {
     play(transcript!("named_contact_unanswered"));
 }
+
+#[test]
+fn a_session_is_refreshed_by_update_or_reinvite() {
+    play(transcript!("session_refreshed_by_update"));
+}
+
+#[test]
+fn a_refresh_refused_with_481_ends_the_call() {
+    play(transcript!("session_refresh_refused"));
+}
+
+#[test]
+fn a_refresh_asks_for_longer_after_422_and_408_ends_the_call() {
+    play(transcript!("session_refresh_unanswered"));
+}
+
+#[test]
+fn a_session_that_the_far_end_stops_refreshing_is_ended() {
+    play(transcript!("session_refreshed_there"));
+}
+
+#[test]
+fn a_422_is_tried_again_with_its_interval() {
+    play(transcript!("session_too_brief"));
+}
+
+#[test]
+fn a_422_that_asks_for_less_ends_the_call() {
+    play(transcript!("session_too_brief_for_nothing"));
+}
+
+#[test]
+fn reliable_progress_is_acknowledged_once_and_in_order() {
+    play(transcript!("reliable_progress"));
+}
+
+#[test]
+fn the_room_holds_and_resumes() {
+    play(transcript!("hold_by_us"));
+}
+
+#[test]
+fn a_room_on_hold_is_silent_even_if_the_far_end_refuses() {
+    play(transcript!("hold_refused"));
+}
+
+#[test]
+fn a_change_that_crosses_theirs_is_tried_again() {
+    play(transcript!("glare"));
+}
+
+#[test]
+fn the_reason_of_a_hang_up_is_read() {
+    play(transcript!("hung_up_there_with_reason"));
+}
+
+#[test]
+fn a_flood_of_progress_is_told_once() {
+    play(transcript!("flood_of_progress"));
+}
+
+#[test]
+fn video_is_refused_and_the_audio_goes_on() {
+    play(transcript!("video_added"));
+}

@@ -108,6 +108,12 @@ impl Player {
                 self.world
                     .input(Input::Command(CallCommand::SendDigits { call, script }));
             }
+            "hold" => {
+                let is_held = words.pop_front() == Some("on");
+                let call = self.call.expect("a call");
+                self.world
+                    .input(Input::Command(CallCommand::Hold { call, is_held }));
+            }
             "digits-sent" => {
                 let call = self.call.expect("a call");
                 self.world.input(Input::Media(call, media::Event::DigitsSent));
@@ -205,6 +211,12 @@ impl Player {
                 let body = String::from_utf8_lossy(&request.body).replace("\r\n", "|");
                 assert!(body.contains(value), "{line}: {body}");
             }
+            // `Session-Expires:1800;refresher=uac`, or `Session-Expires:` for none.
+            "has" => {
+                let (header, value) = value.split_once(':').expect("a header and its value");
+                let found = request.headers.get(header).unwrap_or_default();
+                assert_eq!(found.replace(' ', "_"), value, "{line}");
+            }
             "by" => assert_eq!(self.world.transport_of(flow).in_lower_case(), value, "{line}"),
             "new-flow" => assert_ne!(Some(flow), self.ours.last().map(|(flow, _)| *flow), "{line}"),
             other => panic!("{line}: unknown check {other}"),
@@ -219,18 +231,22 @@ impl Player {
         }
     }
 
-    /// `< 200 [METHOD] [tag=…] [sdp=…] …`: a response to the newest request of that method (INVITE).
-    fn receive_response(&mut self, status: u16, words: VecDeque<&str>) {
+    /// `< 200 [FIRST] [METHOD] [tag=…] [sdp=…] …`: a response to the newest (first) request of that method (INVITE).
+    fn receive_response(&mut self, status: u16, mut words: VecDeque<&str>) {
+        let is_to_the_first = words.front() == Some(&"FIRST");
+        if is_to_the_first {
+            words.pop_front();
+        }
         let method = words
             .front()
             .filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
         let method = method.map_or(Method::Invite, |token| Method::from_token(token));
-        let (flow, request) = self
-            .ours
-            .iter()
-            .rev()
-            .find(|(_, request)| request.method == method)
-            .expect("one");
+        let mut fitting = self.ours.iter().filter(|(_, request)| request.method == method);
+        let found = match is_to_the_first {
+            true => fitting.next(),
+            false => fitting.next_back(),
+        };
+        let (flow, request) = found.expect("one");
         let (mut flow, mut response) = (*flow, request.response(status, reason_phrase(status)));
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
@@ -246,6 +262,11 @@ impl Player {
                 "contact" => response.headers.push("Contact", format!("<{value}>")),
                 "record-route" => response.headers.push("Record-Route", value),
                 "allow" => response.headers.push("Allow", value),
+                "has" => {
+                    let (header, value) = value.split_once(':').expect("a header and its value");
+                    response.headers.push(header, value.replace('_', " "));
+                }
+
                 "challenge" | "proxy-challenge" => {
                     let header = if name == "challenge" {
                         "WWW-Authenticate"
@@ -293,6 +314,12 @@ impl Player {
                     request.body = b"Signal=1".to_vec();
                 }
                 "contact" => extra.push(("Contact", format!("<{value}>"))),
+                "has" => {
+                    let (header, value) = value.split_once(':').expect("a header and its value");
+                    let known = ["Session-Expires", "Supported", "Reason", "Allow", "Subject"];
+                    let header = known.into_iter().find(|name| *name == header);
+                    extra.push((header.expect("a known header"), value.replace('_', " ")));
+                }
                 "require" => extra.push(("Require", value.to_owned())),
                 "replaces" => extra.push(("Replaces", "x;to-tag=1;from-tag=2".to_owned())),
                 other => panic!("{}: unknown {other}", self.line),
@@ -399,8 +426,14 @@ fn check_response(line: &str, response: &Response, word: &str) {
     let (name, value) = word.split_once('=').unwrap_or((word, ""));
     match name {
         "allow" => assert!(response.headers.has_token("Allow", "INVITE"), "{line}"),
+        "has" => {
+            let (header, value) = value.split_once(':').expect("a header and its value");
+            let found = response.headers.get(header).unwrap_or_default();
+            assert_eq!(found.replace(' ', "_"), value, "{line}");
+        }
         "body" => {
             let body = String::from_utf8_lossy(&response.body).replace("\r\n", "|");
+            let body = body.replace(' ', "_");
             assert!(body.contains(value), "{line}: {body}");
         }
         method => assert_eq!(response.cseq().unwrap().method.as_str(), method, "{line}"),
@@ -426,7 +459,7 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-/// `plain` (no telephone-event), `port0`, or a direction; else audio with telephone-event at port 30000.
+/// `plain` (no telephone-event), `port0`, `video` (beside audio), or a direction; else audio with telephone-event at port 30000.
 pub fn description(kind: &str) -> Vec<u8> {
     let port = if kind == "port0" { 0 } else { 30000 };
     let direction = match kind {
@@ -437,9 +470,13 @@ pub fn description(kind: &str) -> Vec<u8> {
         "plain" => ("0", ""),
         _ => ("0 101", "a=rtpmap:101 telephone-event/8000\r\n"),
     };
+    let video = match kind {
+        "video" => "m=video 30002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n",
+        _ => "",
+    };
     format!(
         "v=0\r\no=far 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\n{events}a={direction}\r\n"
+         m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\n{events}a={direction}\r\n{video}"
     )
     .into_bytes()
 }
