@@ -17,6 +17,7 @@ mod baresip_stories;
 mod capture;
 mod conditions;
 mod far_end_itself;
+mod frames_by_schema;
 mod kamailio;
 mod kamailio_stories;
 mod python_bridge;
@@ -109,6 +110,10 @@ const STORIES: &[runner::Story] = &[
     (
         "a_meeting_over_pythons_websockets",
         python_bridge::a_meeting_over_pythons_websockets,
+    ),
+    (
+        "every_frame_fits_the_schema",
+        frames_by_schema::every_frame_fits_the_schema,
     ),
     ("our_far_end_takes_a_call_from_sipp_udp", || {
         far_end_itself::sipp_calls(Udp)

@@ -51,7 +51,6 @@ impl<'a> Guard<'a> {
 }
 
 impl Callback for Guard<'_> {
-    #[expect(clippy::result_large_err, reason = "tungstenite's callback is typed so")]
     fn on_request(self, request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
         if let Some((status, why)) = self.fault(request) {
             let mut refusal = ErrorResponse::new(Some(why));
