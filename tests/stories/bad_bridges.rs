@@ -105,7 +105,10 @@ fn a_frame_that_breaks_the_websockets_rules_is_survived() {
 
 #[test]
 fn a_bridge_that_stops_in_the_middle_of_a_frame_is_given_up_by_its_ping() {
-    let room = Room::open_with(&[("bridge.ping_interval", "\"0.5s\""), ("bridge.ping_timeout", "\"0.5s\"")]);
+    let room = Room::open_with(&[
+        ("bridge.ping_interval", "\"0.5s\""),
+        ("bridge.ping_timeout", "\"0.5s\""),
+    ]);
     // The start of a header that announces 8 more bytes of length.
     room.bridge.send_raw(b"\x81\x7f\x00");
     let log = recovers(room, 2);

@@ -15,6 +15,7 @@ mod bad_bridges;
 mod bad_far_ends;
 mod commands;
 mod deadlines;
+mod doctor;
 mod endings;
 mod joining;
 mod refusals;
