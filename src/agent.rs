@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::dialer::{self, DIALERS, Dialer};
 use crate::media;
 use crate::network::{FlowEvent, FlowId, QueryId};
-use crate::record::Restored;
+use crate::record::{Restored, Slot};
 use crate::room::{self, Room};
 use crate::time::{Deadline, Now};
 
@@ -103,7 +103,7 @@ impl Agent {
         Self {
             phase: Phase::Before,
             bridge: Bridge::new(parts.config.bridge, endpoint_id.clone(), parts.chance.fork()),
-            room: Room::new(parts.config.room, parts.chance.fork()),
+            room: Room::new(parts.config.room, parts.chance.fork()).restored(parts.restored.get(Slot::Room)),
             dialers,
             routes: Routes::default(),
             effects: VecDeque::new(),
@@ -250,6 +250,11 @@ impl Agent {
     fn carry_from_room(&mut self, now: Now, output: room::Output) {
         match output {
             room::Output::Command { dialer, command } => self.command_dialer(now, &dialer, command),
+            room::Output::Keep(content) => {
+                let slot = Slot::Room;
+                self.effects.push_back(Effect::Record { slot, content });
+                self.effects.push_back(Effect::Sync);
+            }
             room::Output::Answer { ask, outcome } => {
                 self.bridge
                     .handle_input(now, bridge::Input::Outcome { ask, outcome });
@@ -279,6 +284,13 @@ impl Agent {
                     .handle_input(now, room::Input::Directive { ask, directive });
             }
             bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
+            bridge::Output::SendDigits { call, signal } => {
+                self.room
+                    .handle_input(now, room::Input::SendDigits { call, signal });
+            }
+            bridge::Output::StopCall { call } => {
+                self.room.handle_input(now, room::Input::StopCall { call });
+            }
             bridge::Output::Answered { link, outcome } => self.answer_command(link, outcome),
         }
     }

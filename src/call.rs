@@ -86,6 +86,17 @@ impl DigitScript {
             .map(Self)
     }
 
+    /// How long it takes to send: 100 ms on and 100 ms off a digit.
+    pub fn lasts(&self) -> Duration {
+        self.0
+            .iter()
+            .map(|step| match step {
+                DigitStep::Pause(pause) => *pause,
+                DigitStep::Digit(_) => Duration::from_millis(200),
+            })
+            .sum()
+    }
+
     /// How many digits it has, pauses not counted.
     pub fn digits(&self) -> usize {
         self.0

@@ -1,4 +1,4 @@
-//! What the commands `meetd status`, `join` and `end` ask of the running daemon over its control socket, and what
+//! What the commands `meetd status`, `join`, `end`, `dtmf` and `volume` ask of the running daemon over its control socket, and what
 //! it answers: one JSON object a line each way.
 
 use std::fmt;
@@ -23,6 +23,10 @@ pub enum Request {
     Join(Join),
     /// What `EndMeeting` asks for.
     End,
+    /// Digits during a meeting, with the pauses `w` and `,`.
+    Digits(Secret),
+    /// What `SetVolume` asks for.
+    Volume(u8),
 }
 
 /// The meeting of a [`Request::Join`].
@@ -87,6 +91,8 @@ impl Request {
         Ok(match read(line)? {
             RequestLine::Status {} => Self::Status,
             RequestLine::End {} => Self::End,
+            RequestLine::Digits { digits } => Self::Digits(Secret::new(digits)),
+            RequestLine::Volume { volume } => Self::Volume(volume),
             RequestLine::Join {
                 endpoint,
                 protocol,
@@ -110,6 +116,10 @@ impl Request {
         let line = match self {
             Self::Status => RequestLine::Status {},
             Self::End => RequestLine::End {},
+            Self::Digits(digits) => RequestLine::Digits {
+                digits: digits.expose().to_owned(),
+            },
+            Self::Volume(volume) => RequestLine::Volume { volume: *volume },
             Self::Join(join) => RequestLine::Join {
                 endpoint: join.endpoint.clone(),
                 protocol: join.protocol.clone(),
@@ -153,6 +163,12 @@ enum RequestLine {
         dry_run: bool,
     },
     End {},
+    Digits {
+        digits: String,
+    },
+    Volume {
+        volume: u8,
+    },
 }
 
 fn read<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, ControlFault> {

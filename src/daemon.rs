@@ -21,7 +21,7 @@ use crate::edge::journal::{self, JournalFault};
 use crate::edge::secrets::SecretFiles;
 use crate::edge::store::{self, Store, StoreFault};
 use crate::edge::wakes::Wakes;
-use crate::edge::world::{Carried, World};
+use crate::edge::world::{self, Carried, World};
 use crate::edge::{network_changes, seed, systemd};
 use crate::secret::Secret;
 use crate::time::{Deadline, Now};
@@ -106,8 +106,12 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
     if let Err(error) = network_changes::watch(wakes.clone()) {
         tracing::warn!(error = %error, "changes of the network will not be seen");
     }
-    let (bridge, media) = (config.bridge.clone(), config.media.clone());
-    let world = World::new(bridge, media, secrets, store, wakes, chance.fork());
+    let settings = world::Settings {
+        bridge: config.bridge.clone(),
+        media: config.media.clone(),
+        sip: config.sip_network.clone(),
+    };
+    let world = World::new(settings, secrets, store, wakes, chance.fork());
     match world.open_control_socket(&control_socket::path()) {
         Ok(()) => {}
         Err(fault @ ControlFault::InUse(_)) => return Err(StartFault::Control(fault)),

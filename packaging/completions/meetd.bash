@@ -25,6 +25,9 @@ _meetd() {
             meetd,doctor)
                 cmd="meetd__subcmd__doctor"
                 ;;
+            meetd,dtmf)
+                cmd="meetd__subcmd__dtmf"
+                ;;
             meetd,end)
                 cmd="meetd__subcmd__end"
                 ;;
@@ -40,6 +43,9 @@ _meetd() {
             meetd,status)
                 cmd="meetd__subcmd__status"
                 ;;
+            meetd,volume)
+                cmd="meetd__subcmd__volume"
+                ;;
             meetd__subcmd__help,check)
                 cmd="meetd__subcmd__help__subcmd__check"
                 ;;
@@ -48,6 +54,9 @@ _meetd() {
                 ;;
             meetd__subcmd__help,doctor)
                 cmd="meetd__subcmd__help__subcmd__doctor"
+                ;;
+            meetd__subcmd__help,dtmf)
+                cmd="meetd__subcmd__help__subcmd__dtmf"
                 ;;
             meetd__subcmd__help,end)
                 cmd="meetd__subcmd__help__subcmd__end"
@@ -64,6 +73,9 @@ _meetd() {
             meetd__subcmd__help,status)
                 cmd="meetd__subcmd__help__subcmd__status"
                 ;;
+            meetd__subcmd__help,volume)
+                cmd="meetd__subcmd__help__subcmd__volume"
+                ;;
             *)
                 ;;
         esac
@@ -71,7 +83,7 @@ _meetd() {
 
     case "${cmd}" in
         meetd)
-            opts="-h -V --config --socket --set --help --version run check config doctor status join end help"
+            opts="-h -V --config --socket --set --help --version run check config doctor status join end dtmf volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -174,6 +186,28 @@ _meetd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        meetd__subcmd__dtmf)
+            opts="-h --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         meetd__subcmd__end)
             opts="-h --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -197,7 +231,7 @@ _meetd() {
             return 0
             ;;
         meetd__subcmd__help)
-            opts="run check config doctor status join end help"
+            opts="run check config doctor status join end dtmf volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,6 +273,20 @@ _meetd() {
             return 0
             ;;
         meetd__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        meetd__subcmd__help__subcmd__dtmf)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -322,6 +370,20 @@ _meetd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        meetd__subcmd__help__subcmd__volume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         meetd__subcmd__join)
             opts="-h --endpoint --protocol --id --pin-stdin --provider --dry-run --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -388,6 +450,28 @@ _meetd() {
             ;;
         meetd__subcmd__status)
             opts="-h --json --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        meetd__subcmd__volume)
+            opts="-h --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -4,6 +4,7 @@ use super::{Agent, Effect, HELD_COMMANDS, Phase};
 use crate::alexa::messages::connection_status::Status;
 use crate::alexa::messages::directive::{Directive, JoinMeeting};
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::property::Property;
 use crate::alexa::messages::report::CallStateName;
 use crate::bridge;
 use crate::bridge::link::{Frame, LinkId};
@@ -14,9 +15,6 @@ use crate::control::{
 use crate::media::Figures;
 use crate::room::{CallStatus, CurrentCall, LastCall};
 use crate::time::Now;
-
-/// The loudspeaker's volume as long as nothing sets it.
-const FULL_VOLUME: u8 = 100;
 
 impl Agent {
     /// Takes one line from a command.
@@ -44,17 +42,28 @@ impl Agent {
                 };
                 self.reply(link, &reply);
             }
-            Request::Join(_) | Request::End if self.hold_back(link, &text) => {}
+            Request::Join(_) | Request::End | Request::Volume(_) | Request::Digits(_)
+                if self.hold_back(link, &text) => {}
             Request::Join(join) => self.ask(now, link, Directive::JoinMeeting(meeting_of(join))),
             Request::End => self.ask(now, link, Directive::EndMeeting),
+            Request::Digits(digits) => self.ask(now, link, Directive::PressDigits(digits)),
+            Request::Volume(volume) => self.ask(now, link, Directive::SetVolume(volume.into())),
         }
     }
 
     /// Tells a command what became of it.
     pub(super) fn answer_command(&mut self, link: LinkId, outcome: Outcome) {
         let reply = match outcome {
-            Outcome::Done => Reply::Done {
+            Outcome::Done | Outcome::State(_) | Outcome::Discovered(_) => Reply::Done {
                 sentence: self.in_words(),
+            },
+            Outcome::Changed(properties) => Reply::Done {
+                sentence: properties
+                    .into_iter()
+                    .map(property_in_words)
+                    .chain([self.in_words()])
+                    .collect::<Vec<_>>()
+                    .join("; "),
             },
             Outcome::Refused(refusal) => refused(refusal),
         };
@@ -114,6 +123,7 @@ impl Agent {
     fn report(&self) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
+        let equipment = self.room.equipment();
         let CallStatus { call, last_call } = self.room.status();
         StatusReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -144,9 +154,12 @@ impl Agent {
             call: call.map(call_report),
             last_call: last_call.map(last_call_report),
             registered: None,
-            power: Power::On,
-            volume: FULL_VOLUME,
-            muted: false,
+            power: match equipment.is_on {
+                true => Power::On,
+                false => Power::Off,
+            },
+            volume: equipment.volume,
+            muted: equipment.is_muted,
             last_error: self.last_error(),
         }
     }
@@ -160,6 +173,16 @@ impl Agent {
             .map(|fault| (fault.at, fault.sentence.clone()));
         let (at, message) = own.into_iter().chain(of_bridge).max_by_key(|(at, _)| *at)?;
         Some(LastError { at: Utc(at), message })
+    }
+}
+
+fn property_in_words(property: Property) -> String {
+    match property {
+        Property::Power(true) => "the room is on".to_owned(),
+        Property::Power(false) => "the room is off".to_owned(),
+        Property::Volume(volume) => format!("volume {volume}"),
+        Property::Muted(true) => "the loudspeaker is muted".to_owned(),
+        Property::Muted(false) => "the loudspeaker is not muted".to_owned(),
     }
 }
 

@@ -115,7 +115,9 @@ impl Askers {
             tracing::debug!("nobody waits for directive {} any more", ask.0);
             return Vec::new();
         };
-        if let Some(identity) = pending.identity {
+        if let Some(identity) = pending.identity
+            && outcome.is_worth_remembering()
+        {
             self.remember(identity, outcome);
         }
         let answers = pending.askers.into_iter();

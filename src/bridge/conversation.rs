@@ -49,8 +49,10 @@ impl Bridge {
 
     fn directive(&mut self, now: Now, link: LinkId, received: Received) {
         journal::directive(&received);
-        if received.endpoint_id != self.endpoint_id {
-            let shown = field::shown(&received.endpoint_id);
+        if let Some(endpoint_id) = &received.endpoint_id
+            && *endpoint_id != self.endpoint_id
+        {
+            let shown = field::shown(endpoint_id);
             let message = format!("the endpoint {shown} is not on this device");
             let answer = Answer {
                 link,
@@ -86,6 +88,13 @@ impl Bridge {
             // These come from voice engines, which are not followed.
             Message::ConnectionStatus(_) | Message::AuthState(_) | Message::DialogState(_) => {
                 tracing::debug!("{link:?} tells of an AlexaClient of its own");
+            }
+            Message::SendDigits { call, signal } => {
+                self.outputs.push_back(Output::SendDigits { call, signal });
+            }
+            Message::StopCall { call } => {
+                tracing::info!(event = "stop-call", "the call is to stop");
+                self.outputs.push_back(Output::StopCall { call });
             }
             Message::Call(_) => tracing::debug!("{link:?} tells of a call of its own"),
         }

@@ -14,6 +14,7 @@ use crate::alexa::messages::message::Message;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
 use crate::alexa::messages::report::Report;
 use crate::chance::Chance;
+use crate::secret::Secret;
 use crate::time::{Deadline, Now};
 
 use askers::Askers;
@@ -112,6 +113,18 @@ pub enum Output {
     },
     /// To the room: no dialog was in the foreground, so the call, or the join being placed, stops.
     StopForeground,
+    /// To the room: send these digits.
+    SendDigits {
+        /// In this call; `None`: in the one there is.
+        call: Option<String>,
+        /// The digits, as they came.
+        signal: Secret,
+    },
+    /// To the room: this call stops.
+    StopCall {
+        /// Which; `None`: the one there is.
+        call: Option<String>,
+    },
     /// To a command at the control socket: what its event would say.
     Answered {
         /// Which command.

@@ -14,6 +14,9 @@ use crate::control::{ControlFault, LONGEST_LINE, Reply, Request};
 /// meets it.
 const HANG_GUARD: Duration = Duration::from_secs(15);
 
+/// Digits are answered when they have left: those before them, and their own.
+const LONGEST_DIGITS: Duration = Duration::from_secs(45);
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(super) enum ControlError {
@@ -27,7 +30,7 @@ pub(super) enum ControlError {
     #[error("the control socket {0} may not be used: be root or in the group meetd")]
     Forbidden(PathBuf),
     /// The daemon took the question and says nothing.
-    #[error("the daemon did not answer within {} seconds", HANG_GUARD.as_secs())]
+    #[error("the daemon did not answer in time")]
     Silent,
     /// The daemon hung up without an answer.
     #[error("the daemon ended the connection without an answer")]
@@ -63,7 +66,11 @@ pub(super) fn ask(options: &Options, request: &Request) -> Result<Reply, Control
         options.socket.as_deref(),
         std::env::var_os("RUNTIME_DIRECTORY").as_deref(),
     );
-    exchange(&path, request, HANG_GUARD).map_err(|error| match error {
+    let hang_guard = match request {
+        Request::Digits(_) => HANG_GUARD + LONGEST_DIGITS,
+        Request::Status | Request::Join(_) | Request::End | Request::Volume(_) => HANG_GUARD,
+    };
+    exchange(&path, request, hang_guard).map_err(|error| match error {
         ControlError::Failed { path, error } => explained(path, error),
         other => other,
     })

@@ -13,11 +13,13 @@ mod check;
 mod config_command;
 mod control_socket;
 mod doctor;
+mod dtmf;
 mod end;
 mod join;
 mod run;
 mod status;
 mod terminal;
+mod volume;
 
 /// Runs the command line and says how the process shall exit.
 pub fn main() -> ExitCode {
@@ -75,6 +77,8 @@ At the room:
   meetd status                      is the room connected, is a call up, what went wrong last
   meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
   meetd end                         hang up
+  meetd dtmf 123456#                press digits, as on a telephone
+  meetd volume 40                   how loud the meeting is in the room
   journalctl -x -u meetd            what happened, and what to do about it
 
 Setting it up:
@@ -132,6 +136,10 @@ enum Command {
     Join(join::Arguments),
     /// End the meeting; succeeds also when there is none
     End,
+    /// Press digits during a meeting, as the SendDTMF message does
+    Dtmf(dtmf::Arguments),
+    /// Set the loudspeaker's volume; it is kept over restarts
+    Volume(volume::Arguments),
 }
 
 impl CommandLine {
@@ -150,6 +158,8 @@ impl CommandLine {
             Command::Status(arguments) => status::run(&options, &arguments).into(),
             Command::Join(arguments) => join::run(&options, arguments).into(),
             Command::End => end::run(&options).into(),
+            Command::Dtmf(arguments) => dtmf::run(&options, arguments).into(),
+            Command::Volume(arguments) => volume::run(&options, &arguments).into(),
         }
     }
 }

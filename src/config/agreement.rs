@@ -41,13 +41,6 @@ const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
         "sip.resolver",
         "this build asks the name servers of the system for SIP names as well",
     ),
-    ("sip.ca_file", "this build does not read it for SIP over TLS"),
-    (
-        "sip.pin_sha256",
-        "this build does not compare keys for SIP over TLS",
-    ),
-    ("sip.cert_file", "this build shows no certificate of its own"),
-    ("sip.key_file", "this build shows no certificate of its own"),
     ("calendar.source", "this build has no calendar"),
     ("log.metrics", "this build serves no figures"),
 ];

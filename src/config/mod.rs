@@ -4,8 +4,6 @@
 //! every module's `Settings`, [`agreement`] sees whether the values fit each other and this build. All problems are
 //! found at once. Everything here is pure: `edge::config_files` reads the files.
 
-use std::net::SocketAddr;
-
 use crate::{bridge, dialer, media, room};
 
 pub mod addresses;
@@ -38,8 +36,8 @@ pub struct Config {
     pub media: media::Settings,
     /// Names the file with the SIP password.
     pub sip_password_file: Option<String>,
-    /// A DNS server for SIP names; `None`: those of the system.
-    pub sip_resolver: Option<SocketAddr>,
+    /// How the edge reaches SIP far ends.
+    pub sip_network: dialer::sip::NetworkSettings,
     /// `log.level`.
     pub log_level: tracing::Level,
 }

@@ -46,7 +46,7 @@ impl Reader<'_> {
             dialer: dialer::Settings { sip: self.sip()? },
             media: self.media()?,
             sip_password_file: self.optional("sip.password_file"),
-            sip_resolver: self.parsed_or_none("sip.resolver", addresses::socket_address),
+            sip_network: self.sip_network()?,
             log_level: self.parsed("log.level", log_level)?,
         })
     }
@@ -119,6 +119,16 @@ impl Reader<'_> {
             inbound: self.parsed("sip.inbound", formats::refusal_status)?,
             codecs: self.codecs()?,
             dtmf: self.parsed("media.dtmf", formats::digits_by)?,
+            can_encrypt_audio: media::CAN_ENCRYPT,
+        })
+    }
+
+    fn sip_network(&mut self) -> Option<dialer::sip::NetworkSettings> {
+        Some(dialer::sip::NetworkSettings {
+            ca_file: self.optional("sip.ca_file"),
+            pin_sha256: self.list("sip.pin_sha256")?,
+            identity_files: self.optional("sip.cert_file").zip(self.optional("sip.key_file")),
+            resolver: self.parsed_or_none("sip.resolver", addresses::socket_address),
         })
     }
 

@@ -199,7 +199,10 @@ fn values_arrive_in_the_settings_of_their_modules() {
     assert_eq!(config.media.codecs, [CodecName::Pcma, CodecName::Pcmu]);
     assert_eq!(config.media.input, InputDevice::Tone(440));
     assert_eq!(config.media.rtp_ports, 4000..=4999);
-    assert_eq!(config.sip_resolver.map(|resolver| resolver.port()), Some(5300));
+    assert_eq!(
+        config.sip_network.resolver.map(|resolver| resolver.port()),
+        Some(5300)
+    );
     assert_eq!(config.log_level, tracing::Level::TRACE);
 }
 

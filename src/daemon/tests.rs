@@ -331,8 +331,11 @@ fn running(script: Script<'_>) -> (Loop<Script<'_>>, tempfile::TempDir) {
     let (store, _) = Store::open(state.path(), &wakes).unwrap();
     let secrets = SecretFiles::new(None, state.path().to_owned());
     let world = World::new(
-        bridge_settings(),
-        media_settings(),
+        world::Settings {
+            bridge: bridge_settings(),
+            media: media_settings(),
+            sip: Default::default(),
+        },
         secrets,
         store,
         wakes,

@@ -11,7 +11,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
@@ -29,7 +29,17 @@ use crate::network::{CertFault, ConnectFault};
 pub struct Trust {
     ca_file: Option<PathBuf>,
     pins: Vec<Vec<u8>>,
+    identity: Option<IdentityFiles>,
     with_system_roots: bool,
+}
+
+/// The files with our own certificate, for servers that ask who we are.
+#[derive(Clone, Debug)]
+pub struct IdentityFiles {
+    /// The chain, ours first (PEM).
+    pub certificate: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
 }
 
 impl Trust {
@@ -42,8 +52,14 @@ impl Trust {
                 .iter()
                 .map(|pin| STANDARD.decode(pin).unwrap_or_default())
                 .collect(),
+            identity: None,
             with_system_roots: true,
         }
+    }
+
+    /// The same, and a certificate of our own to show when a server asks for one.
+    pub fn with_identity(self, identity: Option<IdentityFiles>) -> Self {
+        Self { identity, ..self }
     }
 
     /// Shakes hands over `stream` with a server that must prove to be `server_name`. Sets no time limit.
@@ -88,8 +104,17 @@ impl Trust {
             .with_safe_default_protocol_versions()
             .map_err(|error| broken(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let config = match &self.identity {
+            None => config.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = identity.read().map_err(CertFault::Handshake)?;
+                config.with_client_auth_cert(chain, key).map_err(|error| {
+                    let path = identity.certificate.display();
+                    CertFault::Handshake(format!("our certificate {path} cannot be used: {error}"))
+                })?
+            }
+        };
         Ok(Prepared { config, ca_fault })
     }
 
@@ -112,6 +137,23 @@ impl Trust {
 struct Prepared {
     config: ClientConfig,
     ca_fault: Option<String>,
+}
+
+impl IdentityFiles {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+        let fault = |path: &Path, why: &dyn std::fmt::Display| {
+            format!("our certificate's file {} cannot be used: {why}", path.display())
+        };
+        let (certificate, key) = (self.certificate.as_path(), self.key.as_path());
+        let chain =
+            CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let chain = chain.map_err(|error| fault(certificate, &error))?;
+        if chain.is_empty() {
+            return Err(fault(certificate, &"it holds no certificate"));
+        }
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| fault(key, &error))?;
+        Ok((chain, key))
+    }
 }
 
 fn add_from(path: &Path, roots: &mut RootCertStore) -> Result<(), String> {
@@ -287,4 +329,4 @@ fn cert_fault(error: &io::Error) -> CertFault {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

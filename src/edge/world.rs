@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
+use crate::dialer::sip;
 use crate::{bridge, media};
 
 use super::audio::Audio;
@@ -17,6 +18,7 @@ use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
 use super::systemd;
+use super::tls::{IdentityFiles, Trust};
 use super::wakes::Wakes;
 use super::websocket::Bridge;
 
@@ -36,6 +38,29 @@ pub struct World {
     wakes: Wakes,
 }
 
+/// What the world needs of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[bridge]`.
+    pub bridge: bridge::Settings,
+    /// `[media]`.
+    pub media: media::Settings,
+    /// What `[sip]` says of certificates and name servers.
+    pub sip: sip::NetworkSettings,
+}
+
+fn sip_trust(settings: &sip::NetworkSettings, secrets: &SecretFiles) -> Trust {
+    let ca_file = settings.ca_file.as_deref().map(|name| secrets.find(name));
+    let identity = settings
+        .identity_files
+        .as_ref()
+        .map(|(certificate, key)| IdentityFiles {
+            certificate: secrets.find(certificate),
+            key: secrets.find(key),
+        });
+    Trust::new(ca_file, &settings.pin_sha256).with_identity(identity)
+}
+
 /// What carrying out an effect led to.
 #[derive(Debug)]
 pub enum Carried {
@@ -49,21 +74,15 @@ pub enum Carried {
 
 impl World {
     /// The world as these settings have it; nothing is opened.
-    pub fn new(
-        bridge: bridge::Settings,
-        media: media::Settings,
-        secrets: SecretFiles,
-        store: Store,
-        wakes: Wakes,
-        chance: Chance,
-    ) -> Self {
+    pub fn new(settings: Settings, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
         let names = Names::default();
+        let trust = sip_trust(&settings.sip, &secrets);
         Self {
-            bridge: Bridge::new(bridge, secrets, names.clone()),
+            bridge: Bridge::new(settings.bridge, secrets, names.clone()),
             links: Links::default(),
-            flows: Flows::new(wakes.clone()),
+            flows: Flows::new(trust, wakes.clone()),
             names,
-            audio: Audio::new(media, wakes.sender(), chance),
+            audio: Audio::new(settings.media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,
             wakes,

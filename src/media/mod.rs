@@ -24,6 +24,9 @@ pub const TICK: Duration = Duration::from_millis(20);
 /// Samples in a tick, at 8 kHz.
 pub const FRAME: usize = 160;
 
+/// Whether audio can be encrypted (SRTP). Dialers promise `sips:` only then.
+pub const CAN_ENCRYPT: bool = false;
+
 /// What a dialer tells the audio side, for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

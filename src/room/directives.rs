@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::alexa::messages::directive::{AskId, Directive, JoinMeeting};
+use crate::alexa::messages::discover::Discovery;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
 use crate::call::EndedHere;
 use crate::time::{Deadline, Now};
 
 use super::dial_plan::{self, Mask, Planned};
 use super::room::Room;
-use super::state::{Answer, InMeeting, Next, State, Then};
+use super::state::{Answer, InMeeting, Next, State, Then, Waiting};
 use super::{WhenBusy, answered, journal};
 
 /// The span of `calls.per_minute`.
@@ -21,7 +22,18 @@ impl Room {
     pub(super) fn take_directive(&mut self, now: Now, ask: AskId, directive: Directive) {
         match directive {
             Directive::JoinMeeting(join) => self.join(now, ask, &join),
-            Directive::EndMeeting => self.end(now, EndedHere::Asked, Some(ask), Then::Idle),
+            Directive::EndMeeting => {
+                let outcome = Outcome::Done;
+                self.end(now, EndedHere::Asked, Some(Waiting { ask, outcome }), Then::Idle);
+            }
+            Directive::Discover => self.answer(ask, Outcome::Discovered(Box::new(self.discovery()))),
+            Directive::ReportState => self.answer(ask, Outcome::State(self.equipment.properties())),
+            Directive::TurnOn => self.turn_on(ask),
+            Directive::TurnOff => self.turn_off(now, ask),
+            Directive::SetVolume(volume) => self.set_volume(ask, volume),
+            Directive::AdjustVolume(by) => self.adjust_volume(ask, by),
+            Directive::SetMute(is_muted) => self.set_mute(ask, is_muted),
+            Directive::PressDigits(signal) => self.press_for_command(ask, &signal),
         }
     }
 
@@ -30,6 +42,9 @@ impl Room {
             Ok(planned) => planned,
             Err(refusal) => return self.refuse(ask, refusal),
         };
+        if !self.may_be_woken(ask) {
+            return;
+        }
         match self.standing(&planned) {
             Standing::Closed => self.refuse(ask, leaving()),
             Standing::Free => {
@@ -57,8 +72,17 @@ impl Room {
         }
     }
 
+    fn discovery(&self) -> Discovery {
+        Discovery {
+            endpoint_id: self.settings.endpoint_id.clone(),
+            friendly_name: self.settings.friendly_name.clone(),
+            manufacturer: self.settings.manufacturer.clone(),
+            description: self.settings.description.clone(),
+        }
+    }
+
     /// Refuses a join that has no call: where there is one, the line about its end says it all.
-    fn refuse(&mut self, ask: AskId, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, ask: AskId, refusal: Refusal) {
         journal::refused(&refusal);
         self.answer(ask, Outcome::Refused(refusal));
     }
@@ -112,7 +136,9 @@ impl Room {
         }
     }
 
-    fn next(&self, now: Now, ask: AskId, planned: Planned) -> Next {
+    /// A join that takes place, now or after the end of what there is.
+    fn next(&mut self, now: Now, ask: AskId, planned: Planned) -> Next {
+        self.wake();
         Next {
             planned,
             asks: vec![ask],

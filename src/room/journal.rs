@@ -6,6 +6,7 @@ use crate::alexa::messages::outcome::Refusal;
 use crate::call::Agreed;
 use crate::time::Now;
 
+use super::equipment::Equipment;
 use super::reports::LastCall;
 use super::state::{Call, Talk};
 
@@ -30,6 +31,26 @@ pub fn refused(refusal: &Refusal) {
         "not done: {}",
         refusal.message
     );
+}
+
+/// What the room is set to changed.
+pub fn set(before: Equipment, after: Equipment) {
+    let power = if after.is_on { "on" } else { "off" };
+    if before.is_on != after.is_on {
+        info!(event = "power-changed", power, "the room is {power}");
+    }
+    if before.volume != after.volume {
+        let volume = after.volume;
+        info!(
+            event = "volume-changed",
+            volume, "the loudspeaker's volume is {volume}"
+        );
+    }
+    if before.is_muted != after.is_muted {
+        let muted = after.is_muted;
+        let word = if muted { "muted" } else { "not muted" };
+        info!(event = "mute-changed", muted, "the loudspeaker is {word}");
+    }
 }
 
 pub fn answered(now: Now, call: &Call, agreed: &Agreed) {

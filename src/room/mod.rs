@@ -11,7 +11,9 @@ use crate::call::Protocol;
 mod answered;
 pub mod dial_plan;
 mod directives;
+mod equipment;
 mod journal;
+mod pressed;
 mod reports;
 #[expect(clippy::module_inception, reason = "the room is the machine of this module")]
 mod room;
@@ -20,6 +22,7 @@ mod supervision;
 #[cfg(test)]
 mod tests;
 
+pub use equipment::Equipment;
 pub use reports::{CallStatus, CurrentCall, LastCall};
 pub use room::{Input, Output, Room};
 

@@ -11,10 +11,13 @@ use crate::alexa::messages::report::{CallStateName, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
 use crate::media;
+use crate::secret::Secret;
 use crate::time::{Deadline, Moment, Now};
 
+use super::equipment::Equipment;
+use super::pressed::PressedBy;
 use super::reports::LastCall;
-use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then};
+use super::state::{Answer, Call, Ending, InMeeting, Next, Placing, Progress, State, Talk, Then, Waiting};
 use super::supervision::Supervision;
 use super::{Settings, answered, dial_plan, journal};
 
@@ -46,6 +49,18 @@ pub enum Input {
     },
     /// The foreground activity shall stop, and it is the call.
     StopForeground,
+    /// A `SendDTMF`.
+    SendDigits {
+        /// In this call; `None`: in the one there is.
+        call: Option<String>,
+        /// The digits, as they came.
+        signal: Secret,
+    },
+    /// A `Stop`.
+    StopCall {
+        /// This call; `None`: the one there is.
+        call: Option<String>,
+    },
     /// The daemon stops: the call is ended, and none is placed any more.
     Leave,
     /// A deadline may have come.
@@ -71,6 +86,8 @@ pub enum Output {
     },
     /// To everyone.
     Report(Report),
+    /// To the store, in place of what it was given before: for [`Room::restored`].
+    Keep(Vec<u8>),
 }
 
 /// The meeting room.
@@ -79,6 +96,9 @@ pub struct Room {
     pub(super) settings: Settings,
     pub(super) chance: Chance,
     pub(super) state: State,
+    pub(super) equipment: Equipment,
+    /// A join has turned the room on, and its answer has yet to say so.
+    pub(super) was_woken: bool,
     pub(super) outputs: VecDeque<Output>,
     /// When the calls of the last minute were placed.
     pub(super) placed_lately: VecDeque<Moment>,
@@ -92,10 +112,23 @@ impl Room {
             settings,
             chance,
             state: State::Idle,
+            equipment: Equipment::default(),
+            was_woken: false,
             outputs: VecDeque::new(),
             placed_lately: VecDeque::new(),
             last_call: None,
         }
+    }
+
+    /// The same, set to what the last process wrote down.
+    pub fn restored(mut self, record: Option<&[u8]>) -> Self {
+        self.equipment = record.and_then(Equipment::from_record).unwrap_or_default();
+        self
+    }
+
+    /// What the room is set to.
+    pub fn equipment(&self) -> Equipment {
+        self.equipment
     }
 
     /// Takes one input.
@@ -104,6 +137,8 @@ impl Room {
             Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
+            Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
+            Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
             Input::Leave => self.end(now, EndedHere::PoweredOff, None, Then::Close),
             Input::Deadline => {}
@@ -162,20 +197,20 @@ impl Room {
         }));
     }
 
-    /// Ends whatever there is; `ask` is answered when it is over.
-    pub(super) fn end(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+    /// Ends whatever there is; who waits for that is answered when it is over.
+    pub(super) fn end(&mut self, now: Now, why: EndedHere, waiting: Option<Waiting>, then: Then) {
         match &mut self.state {
             State::Idle | State::Closed => {
-                if let Some(ask) = ask {
-                    self.answer(ask, Outcome::Done);
+                if let Some(Waiting { ask, outcome }) = waiting {
+                    self.answer(ask, outcome);
                 }
                 if matches!(then, Then::Close) {
                     self.enter(State::Closed);
                 }
             }
-            State::Placing(_) | State::InMeeting(_) => self.hang_up(now, why, ask, then),
+            State::Placing(_) | State::InMeeting(_) => self.hang_up(now, why, waiting, then),
             State::Ending(ending) => {
-                ending.asks.extend(ask);
+                ending.waiting.extend(waiting);
                 let then = if matches!(ending.then, Then::Close) {
                     Then::Close
                 } else {
@@ -190,20 +225,21 @@ impl Room {
     }
 
     /// Hangs the call up; the joins that wait for it are refused at once.
-    pub(super) fn hang_up(&mut self, now: Now, why: EndedHere, ask: Option<AskId>, then: Then) {
+    pub(super) fn hang_up(&mut self, now: Now, why: EndedHere, waiting: Option<Waiting>, then: Then) {
         let Some(call) = self.state.call().cloned() else {
             return;
         };
         let refusal = answered::refusal(&EndReason::EndedHere(why), &call.planned.mask);
-        let waiting = self.take_waiting();
-        self.answer_all(waiting, &Outcome::Refused(refusal));
+        self.drop_pressed();
+        let joins = self.take_waiting();
+        self.answer_all(joins, &Outcome::Refused(refusal));
         self.command(&call, CallCommand::HangUp { call: call.id, why });
         self.enter(State::Ending(Ending {
             talk: self.state.talk().cloned(),
             told: self.state.told(),
             call,
             why,
-            asks: ask.into_iter().collect(),
+            waiting: waiting.into_iter().collect(),
             then,
             by: Deadline::after(
                 now,
@@ -234,16 +270,8 @@ impl Room {
             }
             CallEvent::Ringing { .. } => self.note_ringing(),
             CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
-            CallEvent::DigitsSent { .. } => {
-                if let Some(call) = self.state.call() {
-                    journal::digits_sent(call);
-                }
-            }
-            CallEvent::DigitsFailed { why, .. } => {
-                if let Some(call) = self.state.call() {
-                    journal::digits_failed(call, &why);
-                }
-            }
+            CallEvent::DigitsSent { .. } => self.note_pressed(),
+            CallEvent::DigitsFailed { why, .. } => self.note_press_failed(&why),
             CallEvent::Ended { reason, .. } => self.finish(now, reason),
         }
     }
@@ -267,9 +295,12 @@ impl Room {
         let call = call.clone();
         journal::answered(now, &call, &agreed);
         let waiting = self.take_waiting();
-        self.answer_all(waiting, &Outcome::Done);
+        let outcome = self.joined();
+        self.answer_all(waiting, &outcome);
         self.report_state(&call, CallStateName::Active);
+        let mut pressed = VecDeque::new();
         if let Some(script) = call.planned.digits.clone() {
+            pressed.push_back(PressedBy::Join);
             self.command(
                 &call,
                 CallCommand::SendDigits {
@@ -286,6 +317,7 @@ impl Room {
                 agreed,
                 watch,
             },
+            pressed,
         }));
     }
 
@@ -314,6 +346,7 @@ impl Room {
             return;
         };
         let talk = self.state.talk().cloned();
+        self.drop_pressed();
         let waiting = self.take_waiting();
         if !waiting.is_empty() {
             let refusal = answered::refusal(&reason, &call.planned.mask);
@@ -322,10 +355,12 @@ impl Room {
         let (reason, then) = match &mut self.state {
             // What we did counts, whatever crossed it on the way.
             State::Ending(ending) => {
-                let asks = std::mem::take(&mut ending.asks);
+                let waiting = std::mem::take(&mut ending.waiting);
                 let then = std::mem::replace(&mut ending.then, Then::Idle);
                 let why = ending.why;
-                self.answer_all(asks, &Outcome::Done);
+                for Waiting { ask, outcome } in waiting {
+                    self.answer(ask, outcome);
+                }
                 (EndReason::EndedHere(why), then)
             }
             State::Idle | State::Closed | State::Placing(_) | State::InMeeting(_) => (reason, Then::Idle),
@@ -349,7 +384,7 @@ impl Room {
         }
     }
 
-    fn command(&mut self, call: &Call, command: CallCommand) {
+    pub(super) fn command(&mut self, call: &Call, command: CallCommand) {
         let dialer = call.planned.dialer.clone();
         self.outputs.push_back(Output::Command { dialer, command });
     }

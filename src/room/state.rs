@@ -1,11 +1,15 @@
 //! Where the room's one call stands, and what is known of it there.
 
+use std::collections::VecDeque;
+
 use crate::alexa::messages::directive::AskId;
+use crate::alexa::messages::outcome::Outcome;
 use crate::alexa::messages::report::CallStateName;
 use crate::call::{Agreed, CallId, EndedHere};
 use crate::time::{Deadline, Now};
 
 use super::dial_plan::Planned;
+use super::pressed::PressedBy;
 use super::supervision::Supervision;
 
 /// The room's call.
@@ -88,6 +92,8 @@ pub struct InMeeting {
     pub call: Call,
     /// What is true since the answer.
     pub talk: Talk,
+    /// Whose digits are on their way, the oldest first.
+    pub pressed: VecDeque<PressedBy>,
 }
 
 /// What is true of a call since its answer.
@@ -112,12 +118,21 @@ pub struct Ending {
     pub told: CallStateName,
     /// Why we hung up.
     pub why: EndedHere,
-    /// The EndMeetings that wait for it.
-    pub asks: Vec<AskId>,
+    /// Who waits for it.
+    pub waiting: Vec<Waiting>,
     /// What comes after it.
     pub then: Then,
     /// When the dialer is no longer waited for.
     pub by: Deadline,
+}
+
+/// One who waits for the end of a call.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Under this number.
+    pub ask: AskId,
+    /// What it is told then.
+    pub outcome: Outcome,
 }
 
 /// What comes after a call that is being ended.

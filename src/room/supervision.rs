@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::alexa::messages::outcome::Outcome;
 use crate::call::{EndReason, EndedHere};
 use crate::media::Figures;
 use crate::time::{Deadline, Moment, Now};
@@ -29,7 +28,8 @@ impl Room {
                     self.hang_up(now, EndedHere::RangTooLong, None, Then::Idle);
                 } else if is_owed {
                     let waiting = self.take_waiting();
-                    self.answer_all(waiting, &Outcome::Done);
+                    let outcome = self.joined();
+                    self.answer_all(waiting, &outcome);
                 }
             }
             State::InMeeting(meeting) => match meeting.talk.watch.check(now) {

@@ -37,8 +37,12 @@ impl Baresip {
         );
         write("contacts", String::new());
         let program = programs::start(Command::new(baresip).args(["-4", "-f"]).arg(folder.path()));
+        let ready = program.said.wait_for("baresip to be ready", |said| {
+            let ready = said.lines.iter().any(|line| line.contains("baresip is ready"));
+            (ready || said.is_over()).then_some(ready)
+        });
+        assert!(ready, "baresip did not start");
         let control = Control::connect(([127, 0, 0, 1], control).into());
-        program.wait_for_line("baresip is ready");
         Ok(Self {
             port,
             control,
@@ -125,7 +129,7 @@ ausrc_srate 8000
 auplay_srate 8000
 ausrc_channels 1
 auplay_channels 1
-rtp_ports 10000-16000
+rtp_ports 7000-9999
 rtp_stats yes
 module_path {modules}
 module g711.so

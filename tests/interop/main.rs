@@ -1,4 +1,4 @@
-//! meetd and its test peers with programs that others wrote: sipp, baresip, tshark, Python's websockets.
+//! meetd and its test peers with programs that others wrote: sipp, baresip, kamailio, tshark, Python's websockets.
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,11 +16,14 @@ mod baresip;
 mod baresip_stories;
 mod capture;
 mod far_end_itself;
+mod kamailio;
+mod kamailio_stories;
 mod python_bridge;
 mod runner;
 mod sipp;
 mod sipp_stories;
 
+use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
 
 const STORIES: &[runner::Story] = &[
@@ -64,6 +67,28 @@ const STORIES: &[runner::Story] = &[
     }),
     ("sipp_hangs_up_udp", || sipp_stories::far_end_hangs_up(Udp)),
     ("sipp_hangs_up_tcp", || sipp_stories::far_end_hangs_up(Tcp)),
+    ("kamailio_passes_a_call_on_after_md5_udp", || {
+        kamailio_stories::a_call_through_the_proxy(By::Udp, "MD5")
+    }),
+    ("kamailio_passes_a_call_on_after_sha256_udp", || {
+        kamailio_stories::a_call_through_the_proxy(By::Udp, "SHA-256")
+    }),
+    ("kamailio_passes_a_call_on_after_md5_tcp", || {
+        kamailio_stories::a_call_through_the_proxy(By::Tcp, "MD5")
+    }),
+    ("kamailio_passes_a_call_on_after_sha256_tcp", || {
+        kamailio_stories::a_call_through_the_proxy(By::Tcp, "SHA-256")
+    }),
+    ("kamailio_passes_a_call_on_after_md5_tls", || {
+        kamailio_stories::a_call_through_the_proxy(By::Tls, "MD5")
+    }),
+    ("kamailio_passes_a_call_on_after_sha256_tls", || {
+        kamailio_stories::a_call_through_the_proxy(By::Tls, "SHA-256")
+    }),
+    (
+        "a_bad_certificate_ends_the_call_before_the_invite",
+        kamailio_stories::bad_certificates_end_the_call,
+    ),
     (
         "tshark_reads_a_whole_call_without_complaint",
         capture::tshark_reads_a_whole_call_without_complaint,

@@ -64,6 +64,7 @@ impl Sipp {
             .current_dir(folder.path())
             .env("TERM", "dumb");
         let program = programs::start(&mut command);
+        programs::wait_until_listening(&program, port);
         Ok(Self {
             port,
             program,

@@ -167,6 +167,13 @@ pub struct Said {
     ended: usize,
 }
 
+impl Said {
+    /// Whether nothing more can come.
+    pub fn is_over(&self) -> bool {
+        self.ended == 2
+    }
+}
+
 /// A running daemon. Dropped, it is killed; its log is shown when the test fails.
 pub struct Meetd {
     name: String,
@@ -222,7 +229,7 @@ impl Meetd {
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
         self.said.wait_for(&format!("the end of {}", self.name), |said| {
-            (said.ended == 2).then_some(())
+            said.is_over().then_some(())
         });
         self.child.wait().unwrap()
     }

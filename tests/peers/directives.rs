@@ -68,3 +68,20 @@ pub fn outcome(event: &Value) -> &str {
         name => name.unwrap_or("an event without a name"),
     }
 }
+
+/// A directive of any namespace to the room, with ids of its own.
+pub fn to_the_room(namespace: &str, name: &str, payload: Value) -> Value {
+    let mut directive = directive(name, payload);
+    directive["directive"]["header"]["namespace"] = namespace.into();
+    directive
+}
+
+/// A directive of the loudspeaker.
+pub fn speaker(name: &str, payload: Value) -> Value {
+    to_the_room("Alexa.Speaker", name, payload)
+}
+
+/// The power: `TurnOn` or `TurnOff`.
+pub fn power(name: &str) -> Value {
+    to_the_room("Alexa.PowerController", name, json!({}))
+}

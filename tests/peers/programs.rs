@@ -3,7 +3,10 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
+use super::HANG_GUARD;
 use super::daemon::Meetd;
 
 /// A foreign process, guarded as the daemon is.
@@ -59,13 +62,52 @@ pub fn start(command: &mut Command) -> Program {
     Meetd::guard(&name, child.unwrap_or_else(|fault| panic!("{shown}: {fault}")))
 }
 
-/// A port on loopback that was free for UDP and TCP a moment ago: for programs that cannot choose one themselves.
+/// Waits until somebody listens on this port of loopback; panics when the program ends before.
+#[track_caller]
+pub fn wait_until_listening(program: &Program, port: u16) {
+    let until = Instant::now() + HANG_GUARD;
+    let (address, listening) = (
+        format!(": 0100007F:{port:04X} "),
+        [("udp", " 07 "), ("tcp", " 0A ")],
+    );
+    let listens = || {
+        listening.iter().any(|(table, state)| {
+            let table = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+            table
+                .lines()
+                .any(|line| line.contains(&address) && line.contains(state))
+        })
+    };
+    while !listens() {
+        assert!(Instant::now() < until, "nobody listens on port {port}");
+        let soon = Instant::now() + Duration::from_millis(5);
+        let over = program.said.wait_until(soon, |said| said.is_over().then_some(()));
+        assert!(
+            over.is_none(),
+            "the program ended before it listened on port {port}"
+        );
+    }
+}
+
+/// Ports for programs that cannot choose one themselves: below those that the system gives away by itself and those
+/// that meetd takes for RTP, so that only another of these programs could take one in between.
+const PORTS: std::ops::Range<u16> = 10_000..16_000;
+
+/// A port on loopback that is free for UDP and TCP, and so are the next three: baresip takes one more for TLS, sipp
+/// three more for audio and video.
 pub fn free_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    let start = (std::process::id() % u32::from(span)) as u16;
     loop {
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address: SocketAddr = udp.local_addr().unwrap();
-        if TcpListener::bind(address).is_ok() {
-            return address.port();
+        let step = TAKEN.fetch_add(4, Ordering::Relaxed);
+        let port = PORTS.start + (start + step) % span;
+        let free = |port| {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+        };
+        if (port..port + 4).all(free) {
+            return port;
         }
     }
 }

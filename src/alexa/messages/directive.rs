@@ -1,9 +1,10 @@
 //! A directive, as the room understands it, and the list of those that we know.
 
 use super::field::{FieldFault, Fields};
-use super::{end_meeting, join_meeting};
+use super::{discover, end_meeting, join_meeting, power, report_state, speaker};
 
 pub use super::join_meeting::JoinMeeting;
+use crate::secret::Secret;
 
 /// One directive that waits for its outcome, from whomever it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +17,22 @@ pub enum Directive {
     JoinMeeting(JoinMeeting),
     /// `Alexa.MeetingClientController.EndMeeting`.
     EndMeeting,
+    /// `Alexa.Discovery.Discover`.
+    Discover,
+    /// `Alexa.ReportState`.
+    ReportState,
+    /// `Alexa.PowerController.TurnOn`.
+    TurnOn,
+    /// `Alexa.PowerController.TurnOff`.
+    TurnOff,
+    /// `Alexa.Speaker.SetVolume`, with whatever number came.
+    SetVolume(i64),
+    /// `Alexa.Speaker.AdjustVolume`, with whatever number came.
+    AdjustVolume(i64),
+    /// `Alexa.Speaker.SetMute`.
+    SetMute(bool),
+    /// Digits during a meeting: a command's, no directive of Alexa's.
+    PressDigits(Secret),
 }
 
 /// A row of the list.
@@ -24,12 +41,33 @@ pub struct Row {
     pub namespace: &'static str,
     /// `header.name`.
     pub name: &'static str,
+    /// To whom it is said.
+    pub addressed: Addressed,
     /// Reads `payload`; it gets an empty object when that is absent or null.
     pub read: fn(&Fields<'_>) -> Result<Directive, FieldFault>,
 }
 
+/// To whom a directive is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressed {
+    /// To the room: its `endpoint.endpointId` must be ours.
+    ToTheRoom,
+    /// To whoever is there: it has no `endpoint`, and its answer has none.
+    ToNobody,
+}
+
 /// Every directive that we know.
-pub const DIRECTIVES: &[Row] = &[end_meeting::ROW, join_meeting::ROW];
+pub const DIRECTIVES: &[Row] = &[
+    discover::ROW,
+    end_meeting::ROW,
+    join_meeting::ROW,
+    power::TURN_OFF,
+    power::TURN_ON,
+    report_state::ROW,
+    speaker::ADJUST_VOLUME,
+    speaker::SET_MUTE,
+    speaker::SET_VOLUME,
+];
 
 /// The row of a directive, if there is one.
 pub fn find(namespace: &str, name: &str) -> Option<&'static Row> {

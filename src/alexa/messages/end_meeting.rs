@@ -1,12 +1,13 @@
 //! `Alexa.MeetingClientController.EndMeeting`.
 
-use super::directive::{Directive, Row};
+use super::directive::{Addressed, Directive, Row};
 use super::field::{FieldFault, Fields};
 
 /// Its row in the list.
 pub const ROW: Row = Row {
     namespace: "Alexa.MeetingClientController",
     name: "EndMeeting",
+    addressed: Addressed::ToTheRoom,
     read,
 };
 

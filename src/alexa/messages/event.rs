@@ -1,10 +1,12 @@
-//! Prints the events of Smart Home v3: `Alexa.Response` and `Alexa.ErrorResponse`.
+//! Prints the events of Smart Home v3: `Alexa.Response`, `StateReport`, `Discover.Response` and
+//! `Alexa.ErrorResponse`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::outcome::{DeviceMode, ErrorType, Outcome, Refusal};
+use super::property;
 
 /// What an event is made of.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +29,20 @@ impl Event<'_> {
         match self.outcome {
             Outcome::Done => json!({
                 "event": self.event("Response", json!({})),
-                "context": {"properties": [self.connectivity()]},
+                "context": property::context(&[], self.at),
             }),
+            Outcome::Changed(properties) => json!({
+                "event": self.event("Response", json!({})),
+                "context": property::context(properties, self.at),
+            }),
+            Outcome::State(properties) => json!({
+                "event": self.event("StateReport", json!({})),
+                "context": property::context(properties, self.at),
+            }),
+            Outcome::Discovered(discovery) => json!({"event": {
+                "header": self.header("Alexa.Discovery", "Discover.Response"),
+                "payload": discovery.payload(),
+            }}),
             Outcome::Refused(refusal) => json!({
                 "event": self.event("ErrorResponse", error(refusal)),
             }),
@@ -37,34 +51,26 @@ impl Event<'_> {
     }
 
     fn event(&self, name: &str, payload: Value) -> Value {
+        json!({
+            "header": self.header("Alexa", name),
+            "endpoint": {"endpointId": self.endpoint_id},
+            "payload": payload,
+        })
+    }
+
+    fn header(&self, namespace: &str, name: &str) -> Value {
         let mut header = Map::new();
-        header.insert("namespace".to_owned(), json!("Alexa"));
+        header.insert("namespace".to_owned(), json!(namespace));
         header.insert("name".to_owned(), json!(name));
         header.insert("messageId".to_owned(), json!(self.message_id.to_string()));
         header.insert("payloadVersion".to_owned(), json!("3"));
         if let Some(token) = self.correlation_token {
             header.insert("correlationToken".to_owned(), json!(token));
         }
-        json!({
-            "header": header,
-            "endpoint": {"endpointId": self.endpoint_id},
-            "payload": payload,
-        })
-    }
-
-    fn connectivity(&self) -> Value {
-        json!({
-            "namespace": "Alexa.EndpointHealth",
-            "name": "connectivity",
-            "value": {"value": "OK"},
-            "timeOfSample": format!("{:.3}", self.at),
-            // The device knows its own state at the moment of writing it.
-            "uncertaintyInMilliseconds": 0,
-        })
+        Value::Object(header)
     }
 }
 
-/// The payload of an `ErrorResponse`.
 fn error(refusal: &Refusal) -> Value {
     let (kind, message) = (refusal.kind.name(), &refusal.message);
     match refusal.kind {

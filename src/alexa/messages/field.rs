@@ -68,6 +68,35 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number, be it written with a fraction of zero; what no `i64` holds is the largest or smallest.
+    pub fn whole_number(&self, name: &str) -> Result<i64, FieldFault> {
+        match self.value(name) {
+            None | Some(Value::Null) => Err(self.missing(name)),
+            Some(Value::Number(number)) => {
+                let whole = number.as_i64().or_else(|| {
+                    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+                    // `as` saturates, which is what is wanted.
+                    Some(float as i64)
+                });
+                whole.ok_or_else(|| FieldFault::Mistyped {
+                    path: self.path_to(name),
+                    wanted: "a whole number",
+                    found: "a fraction",
+                })
+            }
+            Some(other) => Err(self.mistyped(name, "a number", other)),
+        }
+    }
+
+    /// A boolean; absent and null are the same.
+    pub fn optional_flag(&self, name: &str) -> Result<Option<bool>, FieldFault> {
+        match self.value(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(other) => Err(self.mistyped(name, "a boolean", other)),
+        }
+    }
+
     /// A whole number that is not negative and fits 32 bits; absent and null are none.
     pub fn optional_number(&self, name: &str) -> Result<Option<u32>, FieldFault> {
         match self.value(name) {
@@ -243,6 +272,33 @@ mod tests {
             );
         }
         assert_eq!(fields.optional_number("two"), Ok(Some(2)));
+    }
+
+    #[test]
+    fn whole_numbers_are_read_however_large_and_fractions_are_not() {
+        let top = object(
+            r#"{"five": 5, "minus": -7, "point": 50.0, "huge": 1e300, "tiny": -1e300,
+                "long": 18446744073709551615, "half": 0.5, "text": "5", "null": null}"#,
+        );
+        let fields = Fields::at_top(&top);
+        for (name, number) in [
+            ("five", 5),
+            ("minus", -7),
+            ("point", 50),
+            ("huge", i64::MAX),
+            ("tiny", i64::MIN),
+            ("long", i64::MAX),
+        ] {
+            assert_eq!(fields.whole_number(name), Ok(number), "{name}");
+        }
+        for name in ["half", "text"] {
+            let fault = fields.whole_number(name);
+            assert!(
+                matches!(fault, Err(FieldFault::Mistyped { .. })),
+                "{name}: {fault:?}"
+            );
+        }
+        assert_eq!(fields.whole_number("null"), Err(fields.missing("null")));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::directive::{self, Directive};
+use super::directive::{self, Addressed, Directive};
 use super::field::{FieldFault, Fields, shown};
 use super::message::{self, Message, UnusableMessage};
 use super::unreadable;
@@ -38,7 +38,7 @@ pub struct Received {
     /// `header.correlationToken`, to be given back byte for byte.
     pub correlation_token: Option<String>,
     /// `endpoint.endpointId`.
-    pub endpoint_id: String,
+    pub endpoint_id: Option<String>,
     /// What tells a repeat from a new directive.
     pub identity: Identity,
     /// What is asked.
@@ -166,7 +166,10 @@ fn understand(directive: &Map<String, Value>) -> Result<Received, DirectiveFault
         namespace: shown(namespace),
         name: shown(name),
     })?;
-    let endpoint_id = fields.object("endpoint")?.text("endpointId")?;
+    let endpoint_id = match row.addressed {
+        Addressed::ToTheRoom => Some(fields.object("endpoint")?.text("endpointId")?),
+        Addressed::ToNobody => None,
+    };
     let payload = fields.object_or_empty("payload")?;
     let payload_text = directive.get("payload").map(Value::to_string).unwrap_or_default();
     Ok(Received {
@@ -174,8 +177,14 @@ fn understand(directive: &Map<String, Value>) -> Result<Received, DirectiveFault
         namespace: row.namespace,
         name: row.name,
         correlation_token,
-        endpoint_id: endpoint_id.to_owned(),
-        identity: Identity::of(message_id, namespace, name, endpoint_id, &payload_text),
+        endpoint_id: endpoint_id.map(str::to_owned),
+        identity: Identity::of(
+            message_id,
+            namespace,
+            name,
+            endpoint_id.unwrap_or_default(),
+            &payload_text,
+        ),
         directive: (row.read)(&payload)?,
     })
 }

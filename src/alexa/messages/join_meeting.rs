@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::directive::{Directive, Row};
+use super::directive::{Addressed, Directive, Row};
 use super::field::{FieldFault, Fields};
 use crate::secret::Secret;
 
@@ -10,6 +10,7 @@ use crate::secret::Secret;
 pub const ROW: Row = Row {
     namespace: "Alexa.MeetingClientController",
     name: "JoinMeeting",
+    addressed: Addressed::ToTheRoom,
     read,
 };
 

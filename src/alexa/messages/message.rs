@@ -12,8 +12,10 @@ use super::dialog_state::{self, Dialog};
 use super::envelope::{self, MessageType};
 use super::field::{FieldFault, Fields, shown};
 use super::incoming::Incoming;
+use super::phone_call;
 use super::report::Report;
 use super::stop_foreground;
+use crate::secret::Secret;
 
 /// An AASB message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,18 @@ pub enum Message {
     DialogState(Dialog),
     /// `AlexaClient` / `StopForegroundActivity`.
     StopForegroundActivity,
+    /// `PhoneCallController` / `SendDTMF`.
+    SendDigits {
+        /// In this call; `None`: in the one there is.
+        call: Option<String>,
+        /// The digits, as they came.
+        signal: Secret,
+    },
+    /// `PhoneCallController` / `Stop`.
+    StopCall {
+        /// This call; `None`: the one there is.
+        call: Option<String>,
+    },
     /// `PhoneCallController` / `CallStateChanged` or `CallFailed`.
     Call(Report),
 }
@@ -42,6 +56,12 @@ impl Message {
             Self::Call(Report::CallFailed { call, code, message }) => {
                 call_failed::print(*call, *code, message)
             }
+            Self::Call(Report::DigitsSent { call }) => phone_call::print_succeeded(call),
+            Self::Call(Report::DigitsFailed { call, code, message }) => {
+                phone_call::print_failed(call, *code, message)
+            }
+            Self::SendDigits { call, signal } => phone_call::print_send_dtmf(call.as_deref(), signal),
+            Self::StopCall { call } => phone_call::print_stop(call.as_deref()),
         };
         envelope::print(id, topic, action, &payload)
     }
@@ -65,6 +85,8 @@ pub const ACTIONS: &[Row] = &[
     auth_state::ROW,
     connection_status::ROW,
     dialog_state::ROW,
+    phone_call::SEND_DTMF,
+    phone_call::STOP,
     stop_foreground::ROW,
 ];
 

@@ -1,5 +1,8 @@
 //! What became of a directive: the part of an event that the room decides.
 
+use super::discover::Discovery;
+use super::property::Property;
+
 /// What the event of a directive tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -7,6 +10,23 @@ pub enum Outcome {
     Done,
     /// Not done: `Alexa.ErrorResponse`.
     Refused(Refusal),
+    /// Done, and this changed: `Alexa.Response` with it in the context.
+    Changed(Vec<Property>),
+    /// What `ReportState` asked for: `Alexa.StateReport`.
+    State(Vec<Property>),
+    /// What `Discover` asked for.
+    Discovered(Box<Discovery>),
+}
+
+impl Outcome {
+    /// Whether a repeat is answered with it again. What only asked did nothing, and a repeat of it asks for what is
+    /// true by then.
+    pub fn is_worth_remembering(&self) -> bool {
+        match self {
+            Self::Done | Self::Refused(_) | Self::Changed(_) => true,
+            Self::State(_) | Self::Discovered(_) => false,
+        }
+    }
 }
 
 /// Why a directive was not done.

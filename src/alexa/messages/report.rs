@@ -1,4 +1,5 @@
-//! What the room tells everyone without being asked: `PhoneCallController` CallStateChanged and CallFailed.
+//! What the room tells everyone without being asked: `PhoneCallController` CallStateChanged, CallFailed and
+//! what became of digits.
 
 use crate::call::CallId;
 
@@ -16,6 +17,42 @@ pub enum Report {
         /// One plain sentence without PIN.
         message: String,
     },
+    /// `SendDTMFSucceeded`.
+    DigitsSent {
+        /// In which call.
+        call: String,
+    },
+    /// `SendDTMFFailed`.
+    DigitsFailed {
+        /// As the SendDTMF named it, else the call there is; `""` without one.
+        call: String,
+        /// What kind of failure.
+        code: DigitsFailedCode,
+        /// One plain sentence without the digits.
+        message: String,
+    },
+}
+
+/// `code` of `SendDTMFFailed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigitsFailedCode {
+    /// There is no such call, or it is not answered.
+    CallNotInProgress,
+    /// The digits are none, or did not leave.
+    DtmfFailed,
+}
+
+impl DigitsFailedCode {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::CallNotInProgress, Self::DtmfFailed];
+
+    /// As the message spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CallNotInProgress => "CALL_NOT_IN_PROGRESS",
+            Self::DtmfFailed => "DTMF_FAILED",
+        }
+    }
 }
 
 /// The payload of `CallStateChanged`.

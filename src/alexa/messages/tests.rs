@@ -7,11 +7,13 @@ use super::auth_state::{AuthError, AuthState, AuthStatus};
 use super::connection_status::{ConnectionStatus, Reason, Status};
 use super::dialog_state::{AssistantId, Dialog, DialogState};
 use super::directive::{DIRECTIVES, Directive, JoinMeeting};
+use super::discover::Discovery;
 use super::event::Event;
 use super::incoming::{Identity, Incoming, InvalidDirective, Received, Unanswerable, read};
 use super::message::{ACTIONS, Message, UnusableMessage};
 use super::outcome::{DeviceMode, ErrorType, Outcome, Refusal};
-use super::report::{CallFailedCode, CallState, CallStateName, Report};
+use super::property::Property;
+use super::report::{CallFailedCode, CallState, CallStateName, DigitsFailedCode, Report};
 use crate::call::CallId;
 use crate::chance::Chance;
 use crate::secret::Secret;
@@ -21,6 +23,16 @@ const JOIN: &str = include_str!("../../../tests/data/directives/join_meeting.jso
 const JOIN_WITHOUT: &str =
     include_str!("../../../tests/data/directives/join_meeting_without_id_and_pin.json");
 const END: &str = include_str!("../../../tests/data/directives/end_meeting.json");
+const DISCOVER: &str = include_str!("../../../tests/data/directives/discover.json");
+const REPORT_STATE: &str = include_str!("../../../tests/data/directives/report_state.json");
+const TURN_ON: &str = include_str!("../../../tests/data/directives/turn_on.json");
+const TURN_OFF: &str = include_str!("../../../tests/data/directives/turn_off.json");
+const SET_VOLUME: &str = include_str!("../../../tests/data/directives/set_volume.json");
+const ADJUST_VOLUME: &str = include_str!("../../../tests/data/directives/adjust_volume.json");
+const SET_MUTE: &str = include_str!("../../../tests/data/directives/set_mute.json");
+const SEND_DTMF: &str = include_str!("../../../tests/data/directives/send_dtmf.json");
+const SEND_DTMF_AS_TEXT: &str = include_str!("../../../tests/data/directives/send_dtmf_as_text.json");
+const STOP_CALL: &str = include_str!("../../../tests/data/directives/stop_call.json");
 const STOP: &str = include_str!("../../../tests/data/directives/stop_foreground_activity.json");
 
 #[test]
@@ -28,7 +40,7 @@ fn join_meeting_is_read() {
     let received = directive(JOIN);
     assert_eq!(received.message_id, "5f8a426e-01e4-4cc9-8b79-65f8bd0fd8a4");
     assert_eq!(received.correlation_token.as_deref(), Some(TOKEN));
-    assert_eq!(received.endpoint_id, "room-15-104");
+    assert_eq!(received.endpoint_id.as_deref(), Some("room-15-104"));
     let meeting = JoinMeeting {
         endpoint: "zoomcrc.com".to_owned(),
         protocol: "SIP".to_owned(),
@@ -64,8 +76,105 @@ fn end_meeting_is_read_with_any_object_as_payload_and_without() {
 }
 
 #[test]
+fn the_rooms_own_directives_are_read() {
+    for (text, expected) in [
+        (REPORT_STATE, Directive::ReportState),
+        (TURN_ON, Directive::TurnOn),
+        (TURN_OFF, Directive::TurnOff),
+        (SET_VOLUME, Directive::SetVolume(40)),
+        (ADJUST_VOLUME, Directive::AdjustVolume(-20)),
+        (SET_MUTE, Directive::SetMute(true)),
+    ] {
+        assert_eq!(directive(text).directive, expected);
+        let nowhere = changed(text, "/directive/endpoint", None);
+        assert_eq!(sentence_for(&nowhere), "endpoint is missing");
+    }
+    for (text, field) in [
+        (SET_VOLUME, "volume"),
+        (ADJUST_VOLUME, "volume"),
+        (SET_MUTE, "mute"),
+    ] {
+        let pointer = format!("/directive/payload/{field}");
+        let missing = sentence_for(&changed(text, &pointer, None));
+        assert_eq!(missing, format!("payload.{field} is missing"));
+        let mistyped = sentence_for(&changed(text, &pointer, Some(json!("40"))));
+        assert!(
+            mistyped.starts_with(&format!("payload.{field} must be a ")),
+            "{mistyped}"
+        );
+    }
+}
+
+#[test]
+fn digits_and_stop_are_read_plain_and_as_text() {
+    let call = CallId(Uuid::from_u128(0x0000_0000_0000_4000_8000_0000_0000_0002)).to_string();
+    let digits = |call: Option<&str>| Message::SendDigits {
+        call: call.map(str::to_owned),
+        signal: Secret::new("12#"),
+    };
+    for text in [SEND_DTMF, SEND_DTMF_AS_TEXT] {
+        assert_eq!(read(text), Incoming::Message(digits(Some(&call))));
+    }
+    for absent in [None, Some(json!(null)), Some(json!(""))] {
+        let text = changed(SEND_DTMF, "/payload/callId", absent.clone());
+        assert_eq!(read(&text), Incoming::Message(digits(None)));
+        let text = changed(STOP_CALL, "/payload/callId", absent);
+        assert_eq!(read(&text), Incoming::Message(Message::StopCall { call: None }));
+    }
+    let stop = Message::StopCall { call: Some(call) };
+    assert_eq!(read(STOP_CALL), Incoming::Message(stop.clone()));
+    for message in [stop, digits(None)] {
+        assert_eq!(read(&message.print(id())), Incoming::Message(message));
+    }
+    for (pointer, value) in [
+        ("/payload/signal", None),
+        ("/payload/signal", Some(json!(1234))),
+        ("/payload/callId", Some(json!({}))),
+        ("/payload/payload", Some(json!("{\"signal\": 4711"))),
+        ("/payload/payload", Some(json!("[]"))),
+        ("/payload/payload", Some(json!({"signal": "1"}))),
+    ] {
+        let unusable = read(&changed(SEND_DTMF, pointer, value));
+        assert!(matches!(&unusable, Incoming::Unusable(_)), "{unusable:?}");
+        assert!(!format!("{unusable:?}").contains("4711"), "{unusable:?}");
+    }
+}
+
+#[test]
+fn discover_is_asked_of_no_endpoint() {
+    let received = directive(DISCOVER);
+    assert_eq!(received.directive, Directive::Discover);
+    assert_eq!((received.endpoint_id, received.correlation_token), (None, None));
+    let elsewhere = changed(
+        DISCOVER,
+        "/directive/endpoint",
+        Some(json!({"endpointId": "other"})),
+    );
+    assert_eq!(directive(&elsewhere).endpoint_id, None);
+    let bare = changed(DISCOVER, "/directive/payload", None);
+    assert_eq!(directive(&bare).directive, Directive::Discover);
+    let wrong = changed(DISCOVER, "/directive/payload/scope", Some(json!("token")));
+    assert_eq!(
+        sentence_for(&wrong),
+        "payload.scope must be an object and is a string"
+    );
+}
+
+#[test]
 fn every_directive_that_we_know_has_a_fixture() {
-    let fixtures = [JOIN, JOIN_WITHOUT, END].map(directive);
+    let fixtures = [
+        JOIN,
+        JOIN_WITHOUT,
+        END,
+        DISCOVER,
+        REPORT_STATE,
+        TURN_ON,
+        TURN_OFF,
+        SET_VOLUME,
+        ADJUST_VOLUME,
+        SET_MUTE,
+    ]
+    .map(directive);
     for row in DIRECTIVES {
         let has_one = fixtures
             .iter()
@@ -526,6 +635,20 @@ fn messages_are_printed_as_the_fixtures_show() {
             }),
             include_str!("../../../tests/data/events/call_failed.json"),
         ),
+        (
+            Message::Call(Report::DigitsSent {
+                call: call.to_string(),
+            }),
+            include_str!("../../../tests/data/events/send_dtmf_succeeded.json"),
+        ),
+        (
+            Message::Call(Report::DigitsFailed {
+                call: call.to_string(),
+                code: DigitsFailedCode::CallNotInProgress,
+                message: "there is no such call in progress".to_owned(),
+            }),
+            include_str!("../../../tests/data/events/send_dtmf_failed.json"),
+        ),
     ] {
         let printed: Value = serde_json::from_str(&message.print(id())).unwrap();
         assert_eq!(printed, serde_json::from_str::<Value>(fixture).unwrap());
@@ -545,6 +668,30 @@ fn events_are_printed_as_the_fixtures_show() {
             Outcome::Done,
             None,
             include_str!("../../../tests/data/events/response_without_token.json"),
+        ),
+        (
+            Outcome::Changed(vec![Property::Power(true)]),
+            Some(TOKEN),
+            include_str!("../../../tests/data/events/response_with_power.json"),
+        ),
+        (
+            Outcome::State(vec![
+                Property::Power(false),
+                Property::Volume(40),
+                Property::Muted(true),
+            ]),
+            Some(TOKEN),
+            include_str!("../../../tests/data/events/state_report.json"),
+        ),
+        (
+            Outcome::Discovered(Box::new(Discovery {
+                endpoint_id: "room-15-104".to_owned(),
+                friendly_name: "Room 15.104".to_owned(),
+                manufacturer: "Example".to_owned(),
+                description: "Conferencing equipment in meeting room 15.104".to_owned(),
+            })),
+            None,
+            include_str!("../../../tests/data/events/discover_response.json"),
         ),
         (
             refused(ErrorType::EndpointBusy, "the far end is busy"),

@@ -249,7 +249,7 @@ fn directive(message_id: &str, token: &str) -> Received {
         namespace: "Alexa.MeetingClientController",
         name: "EndMeeting",
         correlation_token: Some(token.to_owned()),
-        endpoint_id: "room".to_owned(),
+        endpoint_id: Some("room".to_owned()),
         identity: Identity::of(
             message_id,
             "Alexa.MeetingClientController",

@@ -138,7 +138,10 @@ fn in_words(output: &Output) -> String {
         Output::Directive { ask, directive } => match directive {
             Directive::JoinMeeting(_) => format!("directive {} join", ask.0),
             Directive::EndMeeting => format!("directive {} end", ask.0),
+            other => format!("directive {} {other:?}", ask.0),
         },
+        Output::SendDigits { call, signal } => format!("digits {call:?} {}", signal.expose()),
+        Output::StopCall { call } => format!("stop {call:?}"),
         Output::StopForeground => "stop foreground".to_owned(),
         Output::Answered { link, outcome } => format!("answered {} {outcome:?}", name(*link)),
     }

@@ -123,11 +123,11 @@ impl Farewell {
     }
 
     /// Whether its flow to this target is still needed.
-    pub fn needs(&self, target: Target) -> bool {
+    pub fn needs(&self, target: &Target) -> bool {
         self.is_pending()
             && self
                 .invitation()
-                .is_some_and(|invitation| invitation.target == target)
+                .is_some_and(|invitation| invitation.target == *target)
     }
 
     /// Whether a response to the INVITE belongs to the dialog that is being ended.
@@ -171,7 +171,7 @@ impl Farewell {
                     .push_back(Act::Record(invitation.record(RecordedState::Early)));
                 // The connection of the INVITE may have broken and its transaction with it.
                 self.acts
-                    .push_back(Act::Resume(invitation.request.clone(), invitation.target));
+                    .push_back(Act::Resume(invitation.request.clone(), invitation.target.clone()));
                 self.send_cancel(now, invitation);
             }
             (
@@ -391,7 +391,10 @@ impl Farewell {
 }
 
 fn send_invite(invitation: &Invitation) -> Act {
-    Act::Send(invitation.request.clone(), Whither::Exactly(invitation.target))
+    Act::Send(
+        invitation.request.clone(),
+        Whither::Exactly(invitation.target.clone()),
+    )
 }
 
 impl Again {

@@ -68,7 +68,7 @@ impl Flows {
     pub fn path_to(
         &mut self,
         now: Now,
-        target: Target,
+        target: &Target,
         local_port: u16,
         number: impl FnOnce() -> FlowId,
     ) -> Path {
@@ -76,7 +76,7 @@ impl Flows {
         if let Some((flow, _)) = self
             .outgoing
             .iter()
-            .find(|(_, outgoing)| outgoing.target == target)
+            .find(|(_, outgoing)| outgoing.target == *target)
         {
             return Path {
                 flow: *flow,
@@ -88,8 +88,11 @@ impl Flows {
         let remote = target.address;
         let request = match target.transport {
             Transport::Udp => FlowRequest::ConnectUdp { local_port, remote },
-            // A TLS target is refused where targets are read.
-            Transport::Tcp | Transport::Tls => FlowRequest::ConnectTcp { remote },
+            Transport::Tcp => FlowRequest::ConnectTcp { remote },
+            Transport::Tls => FlowRequest::ConnectTls {
+                remote,
+                server_name: target.server_name.as_deref().unwrap_or_default().to_owned(),
+            },
         };
         let state = OutgoingState::Opening {
             waiting: Vec::new(),
@@ -98,7 +101,7 @@ impl Flows {
         self.outgoing.insert(
             flow,
             Outgoing {
-                target,
+                target: target.clone(),
                 state,
                 unused: None,
                 reader: StreamReader::new(),
@@ -113,10 +116,10 @@ impl Flows {
     }
 
     /// The local address of the open flow to a target.
-    pub fn local(&self, target: Target) -> Option<SocketAddr> {
+    pub fn local(&self, target: &Target) -> Option<SocketAddr> {
         self.outgoing
             .values()
-            .find(|outgoing| outgoing.target == target)
+            .find(|outgoing| outgoing.target == *target)
             .and_then(|outgoing| match outgoing.state {
                 OutgoingState::Open { local } => Some(local),
                 OutgoingState::Opening { .. } => None,
@@ -125,7 +128,7 @@ impl Flows {
 
     /// The target of a flow that we opened.
     pub fn target(&self, flow: FlowId) -> Option<Target> {
-        self.outgoing.get(&flow).map(|outgoing| outgoing.target)
+        self.outgoing.get(&flow).map(|outgoing| outgoing.target.clone())
     }
 
     /// Sends, or keeps until the flow is open.
@@ -237,14 +240,14 @@ impl Flows {
     }
 
     /// Closes what we opened and nobody has needed for a while.
-    pub fn close_unused(&mut self, now: Now, is_used: impl Fn(FlowId, Target) -> bool) {
+    pub fn close_unused(&mut self, now: Now, is_used: impl Fn(FlowId, &Target) -> bool) {
         let mut unused = Vec::new();
         for (flow, outgoing) in &mut self.outgoing {
             let is_waited_for = match &outgoing.state {
                 OutgoingState::Opening { waiting, .. } => !waiting.is_empty(),
                 OutgoingState::Open { .. } => false,
             };
-            if is_waited_for || is_used(*flow, outgoing.target) {
+            if is_waited_for || is_used(*flow, &outgoing.target) {
                 outgoing.unused = None;
             } else if *outgoing.unused.get_or_insert(now.moment) + T4 <= now.moment {
                 unused.push(*flow);
@@ -261,7 +264,8 @@ impl Flows {
             OutgoingState::Opening { until, .. } => until <= now.moment,
             OutgoingState::Open { .. } => false,
         });
-        let slow = slow.map(|(flow, outgoing)| (*flow, Some(outgoing.target), outgoing.target.address));
+        let slow =
+            slow.map(|(flow, outgoing)| (*flow, Some(outgoing.target.clone()), outgoing.target.address));
         let idle = self
             .accepted
             .iter()

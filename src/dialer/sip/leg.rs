@@ -11,13 +11,13 @@ use super::locate::{Hop, Target};
 use super::recovery::{Record, RecordedState};
 use super::request::Whither;
 use super::transaction::table::{ClientKey, ServerKey};
-use super::uri::Uri;
+use super::uri::{Scheme, Uri};
 use super::wire::{Method, Request, Response};
 use super::{Settings, locate};
 use crate::call::CallEvent;
 use crate::chance::Chance;
 use crate::media;
-use crate::network::Question;
+use crate::network::{Question, Transport};
 use crate::secret::Secret;
 
 /// What a call or a farewell wants done, in order.
@@ -128,7 +128,10 @@ impl Invitation {
 
     /// Its CANCEL.
     pub fn cancel(&self) -> Act {
-        Act::Send(compose::cancel(&self.request), Whither::Exactly(self.target))
+        Act::Send(
+            compose::cancel(&self.request),
+            Whither::Exactly(self.target.clone()),
+        )
     }
 }
 
@@ -178,10 +181,21 @@ impl Leg {
         Record::of(&self.invitation, state, self.dialog.number()).to_bytes()
     }
 
+    /// Whether none of its requests may leave TLS (RFC 3261 26.2.2).
+    fn is_secure(&self) -> bool {
+        self.invitation.request.uri.scheme() == Scheme::Sips
+    }
+
     /// Where its requests go: a hop that names no transport is reached by that of the INVITE.
     pub fn whither(&self) -> Whither {
-        let target = self.invitation.target;
+        let target = self.invitation.target.clone();
         match Hop::of(self.dialog.next_hop(), Some(target.transport)) {
+            // A certificate bears a name: the connection that was verified is used (RFC 5923 4).
+            Ok(hop) if target.transport == Transport::Tls && hop.is_nameless() => Whither::Exactly(target),
+            Ok(hop) if self.is_secure() && hop.transport != Transport::Tls => {
+                tracing::debug!("a next hop without TLS is not taken in a sips dialog");
+                Whither::Exactly(target)
+            }
             Ok(hop) => Whither::NextHop {
                 hop,
                 otherwise: target,

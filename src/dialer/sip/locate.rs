@@ -1,7 +1,8 @@
 //! Where a request goes: from a dial string to a URI, from a URI to the next hop, from there to addresses. Names are
 //! asked for their addresses only; the services of RFC 3263 (NAPTR, SRV) are steps to be added in [`Locating`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::call::{DialTarget, Protocol};
 use crate::dialer::sip::Settings;
@@ -10,26 +11,35 @@ use crate::network::{ConnectFault, NamesAnswer, Question, Transport};
 
 /// The port when none is written (RFC 3261 19.1.2).
 const PORT: u16 = 5060;
+/// The same under TLS.
+const PORT_OF_TLS: u16 = 5061;
 
-const NO_TLS: &str = "this build cannot do TLS for SIP yet";
+const NO_KEYS: &str = "sips: promises encrypted audio, which this build cannot do; dial it as sip: with ;transport=tls \
+                       for encrypted signalling alone";
+const WEAKER: &str = "a sips: address is reached over TLS only";
 
-/// An address to which requests can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// An address to which requests can be sent. Connections are shared only where all of it is equal: what was verified
+/// as one name is not used for another (RFC 5922 7.3).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// How.
     pub transport: Transport,
     /// Where.
     pub address: SocketAddr,
+    /// Under TLS the name that the certificate must bear.
+    pub server_name: Option<Arc<str>>,
 }
 
 /// Reads what shall be dialled. The error is a sentence for people and holds nothing of the dial string's user part.
 pub fn read_dial_target(target: &DialTarget, settings: &Settings) -> Result<Uri, String> {
-    if target.protocol == Protocol::Sips {
-        return Err(NO_TLS.to_owned());
-    }
     let uri = read_uri(target.address.expose())?;
-    if uri.scheme() == Scheme::Tel {
-        return dial_number(&uri, settings);
+    let uri = match (uri.scheme(), target.protocol) {
+        (Scheme::Tel, _) => dial_number(&uri, settings)?,
+        (Scheme::Sip, Protocol::Sips) => uri.as_sips(),
+        (Scheme::Sip | Scheme::Sips | Scheme::Other, _) => uri,
+    };
+    if uri.scheme() == Scheme::Sips && !settings.can_encrypt_audio {
+        return Err(NO_KEYS.to_owned());
     }
     Hop::of(&uri, None)?;
     Ok(uri)
@@ -92,15 +102,15 @@ pub fn outbound_route(settings: &Settings) -> Result<Option<Uri>, String> {
 pub struct Hop {
     host: Host,
     port: Option<u16>,
-    transport: Transport,
+    /// As the URI says, or what was wanted of one that does not.
+    pub transport: Transport,
 }
 
 impl Hop {
     /// The hop that a URI names; `otherwise` is the transport when the URI names none (none at all: UDP).
     pub fn of(uri: &Uri, otherwise: Option<Transport>) -> Result<Self, String> {
         let host = match uri.scheme() {
-            Scheme::Sip => uri.host().cloned().ok_or("the SIP address has no host")?,
-            Scheme::Sips => return Err(NO_TLS.to_owned()),
+            Scheme::Sip | Scheme::Sips => uri.host().cloned().ok_or("the SIP address has no host")?,
             Scheme::Tel | Scheme::Other => return Err("only SIP addresses can be reached".to_owned()),
         };
         let transport = match uri.parameter("transport").map(|name| name.to_ascii_lowercase()) {
@@ -112,9 +122,12 @@ impl Hop {
                 _ => return Err("the transport of the SIP address is none of udp, tcp and tls".to_owned()),
             },
         };
-        if transport == Transport::Tls {
-            return Err(NO_TLS.to_owned());
-        }
+        let transport = match (uri.scheme(), uri.parameter("transport"), transport) {
+            // RFC 3261 26.2.2: transport=tcp with sips is TLS over TCP.
+            (Scheme::Sips, Some(_), Transport::Udp) => return Err(WEAKER.to_owned()),
+            (Scheme::Sips, _, _) => Transport::Tls,
+            (Scheme::Sip | Scheme::Tel | Scheme::Other, _, transport) => transport,
+        };
         Ok(Self {
             host,
             port: uri.port(),
@@ -122,10 +135,28 @@ impl Hop {
         })
     }
 
-    fn at(&self, address: std::net::IpAddr) -> Target {
+    /// Whether it is a TLS hop written as an address: no certificate bears that.
+    pub fn is_nameless(&self) -> bool {
+        self.transport == Transport::Tls && self.host.address().is_some()
+    }
+
+    fn at(&self, address: IpAddr) -> Target {
+        let (port, server_name) = match self.transport {
+            Transport::Udp | Transport::Tcp => (PORT, None),
+            Transport::Tls => (PORT_OF_TLS, Some(Arc::from(self.server_name()))),
+        };
         Target {
             transport: self.transport,
-            address: SocketAddr::new(address, self.port.unwrap_or(PORT)),
+            address: SocketAddr::new(address, self.port.unwrap_or(port)),
+            server_name,
+        }
+    }
+
+    /// The domain that was asked for, whatever DNS made of it (RFC 5922 4).
+    fn server_name(&self) -> String {
+        match self.host.address() {
+            Some(address) => address.to_string(),
+            None => self.host.to_string().trim_end_matches('.').to_owned(),
         }
     }
 }
@@ -203,6 +234,7 @@ mod tests {
         Step::Found(vec![Target {
             transport,
             address: address.parse().unwrap(),
+            server_name: None,
         }])
     }
 
@@ -247,10 +279,60 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_tls_is_refused_in_plain_words() {
-        for address in ["sips:room@192.0.2.7", "sip:room@192.0.2.7;transport=tls"] {
-            assert_eq!(dial(address).unwrap_err(), NO_TLS);
-        }
+    fn tls_is_reached_at_its_port_under_the_name_that_was_dialled() {
+        let answered = |address: &str| {
+            let (locating, _) = Locating::start(Hop::of(&dial(address).unwrap(), None).unwrap());
+            match locating.handle_answer(NamesAnswer::Addresses(vec!["192.0.2.7".parse().unwrap()])) {
+                Step::Found(mut targets) => targets.remove(0),
+                other => panic!("{other:?}"),
+            }
+        };
+        let target = answered("sip:room@SIP.example.com.;transport=tls");
+        assert_eq!(target.address, "192.0.2.7:5061".parse().unwrap());
+        assert!(
+            target
+                .server_name
+                .as_deref()
+                .is_some_and(|name| name.eq_ignore_ascii_case("sip.example.com"))
+        );
+        let other = answered("sip:room@sip.example.net:5063;transport=tls");
+        assert_eq!(other.address, "192.0.2.7:5063".parse().unwrap());
+        assert_eq!(other.server_name.as_deref(), Some("sip.example.net"));
+    }
+
+    #[test]
+    fn sips_is_refused_in_plain_words_while_audio_cannot_be_encrypted() {
+        assert_eq!(dial("sips:room@192.0.2.7").unwrap_err(), NO_KEYS);
+        let target = DialTarget {
+            protocol: Protocol::Sips,
+            address: Secret::new("room@192.0.2.7"),
+            shown: String::new(),
+        };
+        assert_eq!(read_dial_target(&target, &settings()).unwrap_err(), NO_KEYS);
+    }
+
+    #[test]
+    fn sips_never_leaves_tls() {
+        let settings = Settings {
+            can_encrypt_audio: true,
+            ..settings()
+        };
+        let hop = |address: &str, protocol| {
+            let target = DialTarget {
+                protocol,
+                address: Secret::new(address),
+                shown: String::new(),
+            };
+            let uri = read_dial_target(&target, &settings)?;
+            // What the settings prefer weakens nothing.
+            Hop::of(&uri, Some(Transport::Udp)).map(|hop| (uri.scheme(), hop.transport))
+        };
+        let secure = Ok((Scheme::Sips, Transport::Tls));
+        assert_eq!(hop("sips:room@192.0.2.7", Protocol::Sip), secure);
+        assert_eq!(hop("sips:room@192.0.2.7;transport=tcp", Protocol::Sips), secure);
+        assert_eq!(hop("room@192.0.2.7", Protocol::Sips), secure);
+        let weaker = hop("sips:room@192.0.2.7;transport=udp", Protocol::Sips);
+        assert_eq!(weaker.unwrap_err(), WEAKER);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The SIP dialer (RFC 3261): UDP and TCP, digest, offer and answer.
+//! The SIP dialer (RFC 3261): UDP, TCP and TLS, digest, offer and answer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -57,6 +57,21 @@ pub struct Settings {
     pub codecs: Vec<CodecName>,
     /// How digits are sent.
     pub dtmf: DigitsBy,
+    /// Whether calls can have encrypted audio, without which `sips:` is not dialled.
+    pub can_encrypt_audio: bool,
+}
+
+/// What the edge needs of the `[sip]` section to reach far ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// Names a PEM file with more roots.
+    pub ca_file: Option<String>,
+    /// Base64 of SHA-256 of public keys (SPKI), one of which the verified chain must contain; empty: any.
+    pub pin_sha256: Vec<String>,
+    /// Names the PEM files with our own certificate and with its key.
+    pub identity_files: Option<(String, String)>,
+    /// A DNS server for SIP names; `None`: those of the system.
+    pub resolver: Option<SocketAddr>,
 }
 
 /// Builds the SIP dialer.

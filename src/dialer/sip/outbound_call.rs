@@ -77,7 +77,7 @@ enum State {
 }
 
 /// A target with an open flow.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reached {
     /// Where.
     pub target: Target,
@@ -198,13 +198,13 @@ impl OutboundCall {
     }
 
     /// Whether its flow to this target is still needed.
-    pub fn needs(&self, target: Target) -> bool {
+    pub fn needs(&self, target: &Target) -> bool {
         match &self.state {
-            State::Connecting { target: needed, .. } => *needed == target,
+            State::Connecting { target: needed, .. } => needed == target,
             State::ReservingMedia { reached, .. }
             | State::Inviting { reached, .. }
-            | State::Early { reached, .. } => reached.target == target,
-            State::Confirmed(conversation) => conversation.leg.invitation.target == target,
+            | State::Early { reached, .. } => reached.target == *target,
+            State::Confirmed(conversation) => conversation.leg.invitation.target == *target,
             State::Locating { .. } | State::Ended => false,
         }
     }
@@ -255,7 +255,7 @@ impl OutboundCall {
     fn connect(&mut self, now: Now, mut targets: VecDeque<Target>, fault: Option<ConnectFault>) {
         match (targets.pop_front(), fault) {
             (Some(target), _) => {
-                self.acts.push_back(Act::Connect(target));
+                self.acts.push_back(Act::Connect(target.clone()));
                 self.enter(State::Connecting {
                     target,
                     others: targets,
@@ -328,7 +328,7 @@ impl OutboundCall {
                 // The answer to an earlier question, for an address of the other family, is waited over.
                 if local.is_ipv4() == reached.source.is_ipv4() =>
             {
-                let (reached, others) = (*reached, others.clone());
+                let (reached, others) = (reached.clone(), others.clone());
                 self.audio = Audio::Reserved(local);
                 self.invite(now, reached, others, local);
             }

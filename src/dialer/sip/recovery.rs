@@ -1,6 +1,7 @@
 //! What is written down of a dialog, so that the next process can end it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct Record {
     invite: String,
     transport: Transport,
     address: SocketAddr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server_name: Option<String>,
     local_port: u16,
     state: RecordedState,
     number: u32,
@@ -69,6 +72,7 @@ impl Record {
             invite: String::from_utf8_lossy(&request.to_bytes()).into_owned(),
             transport: invitation.target.transport,
             address: invitation.target.address,
+            server_name: invitation.target.server_name.as_deref().map(str::to_owned),
             local_port: invitation.local_port,
             state,
             number,
@@ -109,6 +113,7 @@ impl Record {
         let target = Target {
             transport: self.transport,
             address: self.address,
+            server_name: self.server_name.as_deref().map(Arc::from),
         };
         let local = sent_by(&invite).ok_or("its INVITE has no usable Via")?;
         let invitation = Invitation {

@@ -7,6 +7,7 @@ mod harness;
 mod privacy;
 mod promises;
 mod recovery;
+mod tls;
 mod transcript;
 mod wire_side;
 
@@ -26,5 +27,6 @@ pub(super) fn settings() -> Settings {
         inbound: 480,
         codecs: CodecName::BUILT_IN.to_vec(),
         dtmf: DigitsBy::Auto,
+        can_encrypt_audio: false,
     }
 }

@@ -270,6 +270,15 @@ impl Uri {
         Self::parse(&raw).unwrap_or_else(|_| self.clone())
     }
 
+    /// The same as `sips:`.
+    pub fn as_sips(&self) -> Self {
+        let rest = self
+            .raw
+            .split_once(':')
+            .map_or(self.raw.as_str(), |(_, rest)| rest);
+        Self::parse(&format!("sips:{rest}")).unwrap_or_else(|_| self.clone())
+    }
+
     /// The same without headers, as a request line has it (RFC 3261 19.1.1, table 1).
     pub fn without_headers(&self) -> Self {
         if !self.has_headers() {

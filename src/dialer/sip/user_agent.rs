@@ -217,9 +217,9 @@ impl UserAgent {
             .map(|(owner, _)| *owner)
             .collect();
         for owner in waiting {
-            self.connecting.remove(&(owner, target));
+            self.connecting.remove(&(owner, target.clone()));
             if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
-                placed.handle_unconnected(now, target, fault.clone());
+                placed.handle_unconnected(now, target.clone(), fault.clone());
             }
         }
     }
@@ -260,7 +260,7 @@ impl UserAgent {
         let connecting = &self.connecting;
         self.flows.close_unused(now, |flow, target| {
             transactions.uses(flow)
-                || connecting.iter().any(|(_, wanted)| *wanted == target)
+                || connecting.iter().any(|(_, wanted)| wanted == target)
                 || requests.iter().any(OutgoingRequest::is_locating)
                 || parties.values().any(|party| match party {
                     Party::Call(placed) => placed.needs(target),

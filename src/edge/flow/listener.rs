@@ -65,6 +65,7 @@ pub(super) async fn accept_all(listener: TcpListener, flow: FlowId, flows: Flows
             tracing::debug!(remote = %remote, limit = ACCEPTED_AT_ONCE, "a connection too many is closed");
             continue;
         };
+        stream::without_delay(&stream);
         let (writer, pieces) = stream::queue();
         let accepted = flows.insert_accepted(writer);
         let event = FlowEvent::Accepted {

@@ -14,10 +14,11 @@ use crate::agent::Wake;
 use crate::network::{ConnectFault, FlowEvent, FlowId, FlowRequest};
 
 use super::leaving::{Leaving, Unfinished};
+use super::tls::Trust;
 use super::wakes::Wakes;
 
 use datagram::Datagrams;
-use stream::StreamWriter;
+use stream::{Layer, StreamWriter};
 
 mod datagram;
 mod listener;
@@ -28,6 +29,7 @@ mod stream;
 pub struct Flows {
     table: Arc<Mutex<Table>>,
     next_accepted: Arc<AtomicU64>,
+    trust: Trust,
     wakes: Wakes,
 }
 
@@ -56,11 +58,12 @@ impl Drop for Task {
 }
 
 impl Flows {
-    /// No flows yet.
-    pub fn new(wakes: Wakes) -> Self {
+    /// No flows yet; `trust` is for those under TLS.
+    pub fn new(trust: Trust, wakes: Wakes) -> Self {
         Self {
             table: Arc::default(),
             next_accepted: Arc::new(AtomicU64::new(FlowId::ACCEPTED)),
+            trust,
             wakes,
         }
     }
@@ -91,13 +94,11 @@ impl Flows {
                 Err(fault) => return Some(failed(flow, fault)),
             },
             FlowRequest::ConnectTcp { remote } => {
-                let writer = stream::connect(flow, remote, self.wakes.clone(), self.unfinished());
-                self.insert(flow, Flow::Stream(writer));
-                return None;
+                return self.stream(flow, remote, Layer::Plain);
             }
-            FlowRequest::ConnectTls { server_name, .. } => {
-                let why = format!("SIP over TLS (to {server_name}) is not built in yet");
-                return Some(failed(flow, ConnectFault::Socket(why)));
+            FlowRequest::ConnectTls { remote, server_name } => {
+                let trust = self.trust.clone();
+                return self.stream(flow, remote, Layer::Tls { server_name, trust });
             }
         };
         self.insert(flow, opened);
@@ -157,6 +158,12 @@ impl Flows {
         {
             tracing::debug!("some streams did not take what was sent in time");
         }
+    }
+
+    fn stream(&self, flow: FlowId, remote: SocketAddr, layer: Layer) -> Option<Wake> {
+        let writer = stream::connect(flow, remote, layer, self.wakes.clone(), self.unfinished());
+        self.insert(flow, Flow::Stream(writer));
+        None
     }
 
     fn datagrams(

@@ -9,6 +9,8 @@ use tokio::sync::mpsc::Receiver;
 use super::*;
 use crate::edge::testing::in_runtime;
 
+mod tls;
+
 const LISTENER: FlowId = FlowId(1);
 const CONNECTED: FlowId = FlowId(2);
 
@@ -170,21 +172,6 @@ fn both_families_listen_on_one_port() {
             FlowEvent::Failed(ConnectFault::Socket(why)) => assert!(why.contains("[::]"), "{why}"),
             other => panic!("{other:?}"),
         }
-    });
-}
-
-#[test]
-fn tls_is_refused_honestly() {
-    in_runtime(async {
-        let world = World::new();
-        let request = FlowRequest::ConnectTls {
-            remote: here(5061),
-            server_name: "pbx.example.com".to_owned(),
-        };
-        let FlowEvent::Failed(ConnectFault::Socket(why)) = world.open(CONNECTED, request) else {
-            panic!()
-        };
-        assert!(why.contains("not built in yet"));
     });
 }
 
@@ -394,9 +381,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::trusting(Trust::new(None, &[]))
+    }
+
+    fn trusting(trust: Trust) -> Self {
         let (sender, wakes) = Wakes::channel();
         Self {
-            flows: Flows::new(sender),
+            flows: Flows::new(trust, sender),
             wakes,
         }
     }

@@ -7,6 +7,8 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
@@ -160,18 +162,18 @@ fn shake_hands(trusted: &Authority, leaf: Leaf, pins: &[String]) -> Result<(), C
     })
 }
 
-fn only(ca_file: Option<PathBuf>, pins: &[String]) -> Trust {
+pub(in crate::edge) fn only(ca_file: Option<PathBuf>, pins: &[String]) -> Trust {
     Trust {
         with_system_roots: false,
         ..Trust::new(ca_file, pins)
     }
 }
 
-fn pin(key: &KeyPair) -> String {
+pub(in crate::edge) fn pin(key: &KeyPair) -> String {
     STANDARD.encode(Sha256::digest(key.subject_public_key_info()))
 }
 
-fn time_from_now(days: i64) -> (i32, u8, u8) {
+pub(in crate::edge) fn time_from_now(days: i64) -> (i32, u8, u8) {
     let zoned = crate::edge::clock::Clock
         .now()
         .wall
@@ -185,13 +187,13 @@ fn time_from_now(days: i64) -> (i32, u8, u8) {
 }
 
 /// An issuer of certificates.
-struct Authority {
+pub(in crate::edge) struct Authority {
     params: CertificateParams,
     key: KeyPair,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(in crate::edge) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "Test root");
@@ -202,7 +204,7 @@ impl Authority {
         }
     }
 
-    fn file(&self) -> tempfile::NamedTempFile {
+    pub(in crate::edge) fn file(&self) -> tempfile::NamedTempFile {
         let certificate = self.params.self_signed(&self.key).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), certificate.pem()).unwrap();
@@ -211,12 +213,12 @@ impl Authority {
 }
 
 /// What a server shows.
-struct Leaf {
-    name: &'static str,
-    valid: ((i32, u8, u8), (i32, u8, u8)),
+pub(in crate::edge) struct Leaf {
+    pub(in crate::edge) name: &'static str,
+    pub(in crate::edge) valid: ((i32, u8, u8), (i32, u8, u8)),
     /// In place of the trusted one.
-    issuer: Option<Authority>,
-    key: KeyPair,
+    pub(in crate::edge) issuer: Option<Authority>,
+    pub(in crate::edge) key: KeyPair,
 }
 
 impl Default for Leaf {
@@ -243,19 +245,49 @@ impl Clone for Leaf {
 }
 
 impl Leaf {
-    fn server(&self, trusted: &Authority) -> TlsAcceptor {
+    /// A server that shows it to anybody.
+    pub(in crate::edge) fn server(&self, trusted: &Authority) -> TlsAcceptor {
+        self.server_for(trusted, WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// A server that shows it to those who have a certificate of this authority themselves.
+    pub(in crate::edge) fn server_for_members(&self, trusted: &Authority) -> TlsAcceptor {
+        let mut roots = RootCertStore::empty();
+        let root = trusted.params.self_signed(&trusted.key).unwrap();
+        roots.add(root.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        self.server_for(trusted, verifier.build().unwrap())
+    }
+
+    /// The certificate and its key as files.
+    pub(in crate::edge) fn files(&self, trusted: &Authority) -> (tempfile::TempDir, IdentityFiles) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = IdentityFiles {
+            certificate: folder.path().join("certificate.pem"),
+            key: folder.path().join("key.pem"),
+        };
+        std::fs::write(&files.certificate, self.signed(trusted).pem()).unwrap();
+        std::fs::write(&files.key, self.key.serialize_pem()).unwrap();
+        (folder, files)
+    }
+
+    fn signed(&self, trusted: &Authority) -> rcgen::Certificate {
         let issuer = self.issuer.as_ref().unwrap_or(trusted);
         let mut params = CertificateParams::new(vec![self.name.to_owned()]).unwrap();
         let date = |(year, month, day)| rcgen::date_time_ymd(year, month, day);
         (params.not_before, params.not_after) = (date(self.valid.0), date(self.valid.1));
-        let signed = params
-            .signed_by(&self.key, &Issuer::from_params(&issuer.params, &issuer.key))
-            .unwrap();
+        let issuer = Issuer::from_params(&issuer.params, &issuer.key);
+        params.signed_by(&self.key, &issuer).unwrap()
+    }
+
+    fn server_for(&self, trusted: &Authority, clients: Arc<dyn ClientCertVerifier>) -> TlsAcceptor {
+        let signed = self.signed(trusted);
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![signed.der().clone()], key)
             .unwrap();
         TlsAcceptor::from(Arc::new(config))

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::alexa::messages::directive::{AskId, Directive, JoinMeeting};
 use crate::alexa::messages::outcome::{ErrorType, Outcome};
-use crate::alexa::messages::report::{CallFailedCode, CallStateName, Report};
+use crate::alexa::messages::property::Property;
+use crate::alexa::messages::report::{CallFailedCode, CallStateName, DigitsFailedCode, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
 use crate::media;
@@ -12,10 +13,12 @@ use crate::network::Transport;
 use crate::secret::Secret;
 use crate::time::{Moment, Now};
 
-use super::{Input, Output, Room, Settings, settings_for_tests};
+use super::{Equipment, Input, Output, Room, Settings, settings_for_tests};
 
 mod ending;
+mod equipment;
 mod joining;
+mod pressed;
 mod random_walk;
 mod replacing;
 mod telling;
@@ -39,6 +42,12 @@ enum Said {
     Digits(CallId),
     Done(AskId),
     Refused(AskId, ErrorType),
+    Changed(AskId, Vec<Property>),
+    Told(AskId, Vec<Property>),
+    Discovered(AskId),
+    Kept(Equipment),
+    DigitsSent(String),
+    DigitsFailed(String, DigitsFailedCode),
     State(CallStateName, CallId),
     Failed(CallId, CallFailedCode),
 }
@@ -170,8 +179,14 @@ fn in_words(output: &Output) -> Said {
         Output::Answer { ask, outcome } => match outcome {
             Outcome::Done => Said::Done(*ask),
             Outcome::Refused(refusal) => Said::Refused(*ask, refusal.kind),
+            Outcome::Changed(properties) => Said::Changed(*ask, properties.clone()),
+            Outcome::State(properties) => Said::Told(*ask, properties.clone()),
+            Outcome::Discovered(_) => Said::Discovered(*ask),
         },
+        Output::Keep(record) => Said::Kept(Equipment::from_record(record).expect("a record")),
         Output::Report(Report::CallState(state)) => Said::State(state.state, state.call.expect("a call")),
+        Output::Report(Report::DigitsSent { call }) => Said::DigitsSent(call.clone()),
+        Output::Report(Report::DigitsFailed { call, code, .. }) => Said::DigitsFailed(call.clone(), *code),
         Output::Report(Report::CallFailed { call, code, .. }) => Said::Failed(*call, *code),
     }
 }

@@ -157,6 +157,14 @@ impl Day {
         let seed = self.seed;
         for said in self.world.said() {
             match said {
+                Said::Changed(..)
+                | Said::Told(..)
+                | Said::Discovered(_)
+                | Said::Kept(_)
+                | Said::DigitsSent(_)
+                | Said::DigitsFailed(..) => {
+                    panic!("nobody asked for {said:?}")
+                }
                 Said::Dial(call) => {
                     self.counts.calls += 1;
                     let forgotten = self.alive.values().all(|hung_up| *hung_up);

@@ -82,7 +82,7 @@ impl Farewell {
                     },
                 );
                 this.acts
-                    .push_back(Act::Resume(invitation.request.clone(), invitation.target));
+                    .push_back(Act::Resume(invitation.request.clone(), invitation.target.clone()));
                 this.send_cancel(now, invitation);
                 this
             }

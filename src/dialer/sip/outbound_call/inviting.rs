@@ -49,7 +49,7 @@ impl OutboundCall {
             .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
         let invitation = Invitation {
             request: request.clone(),
-            target: reached.target,
+            target: reached.target.clone(),
             local,
             local_port: reached.port,
         };
@@ -62,7 +62,7 @@ impl OutboundCall {
         tracing::debug!(call_id = %self.call, dialled = self.shown, remote = %reached.target.address, "INVITE leaves");
         self.acts.push_back(Act::Record(record));
         self.acts
-            .push_back(Act::Send(request, Whither::Exactly(reached.target)));
+            .push_back(Act::Send(request, Whither::Exactly(reached.target.clone())));
         self.acts.push_back(Act::Sync);
         self.left = self.left.or(Some(now.moment));
         self.enter(State::Inviting {
@@ -77,7 +77,7 @@ impl OutboundCall {
         let identity = &self.identity;
         let mut request = Request::new(Method::Invite, identity.to.clone());
         let via = compose::via(transport, local, &mut self.chance);
-        let contact = contact(&identity.from.uri, local, transport);
+        let contact = contact(&identity.from.uri, identity.to.scheme(), local, transport);
         let headers = &mut request.headers;
         headers.push("Via", via.to_string());
         if let Some(route) = &identity.route {
@@ -161,7 +161,7 @@ impl OutboundCall {
                 offered,
                 ..
             } => {
-                let (reached, invitation, offered) = (*reached, invitation.clone(), offered.clone());
+                let (reached, invitation, offered) = (reached.clone(), invitation.clone(), offered.clone());
                 self.acts
                     .push_back(Act::Record(invitation.record(RecordedState::Early)));
                 self.acts.push_back(Act::Sync);
@@ -203,7 +203,7 @@ impl OutboundCall {
                 invitation,
                 offered,
             } => Some(OpenInvite {
-                reached: *reached,
+                reached: reached.clone(),
                 others: Some(others),
                 invitation,
                 offered,
@@ -215,7 +215,7 @@ impl OutboundCall {
                 offered,
                 early_answer,
             } => Some(OpenInvite {
-                reached: *reached,
+                reached: reached.clone(),
                 others: None,
                 invitation,
                 offered,
@@ -359,16 +359,22 @@ impl OutboundCall {
 }
 
 /// Where requests of theirs reach us.
-fn contact(identity: &Uri, local: SocketAddr, transport: Transport) -> Uri {
+fn contact(identity: &Uri, dialled: Scheme, local: SocketAddr, transport: Transport) -> Uri {
     let user = identity.user_decoded();
+    // RFC 3261 8.1.1.8: a sips request has a sips Contact.
+    let scheme = match dialled {
+        Scheme::Sips => Scheme::Sips,
+        Scheme::Sip | Scheme::Tel | Scheme::Other => Scheme::Sip,
+    };
     let uri = Uri::build(
-        Scheme::Sip,
+        scheme,
         user.as_deref(),
         &Host::from(local.ip()),
         Some(local.port()),
     );
     match transport {
         Transport::Udp => uri,
+        Transport::Tls if scheme == Scheme::Sips => uri,
         Transport::Tcp | Transport::Tls => uri.with_parameter("transport", Some(transport.in_lower_case())),
     }
 }

@@ -13,7 +13,7 @@ use crate::dialer::sip::wire::{Message, Request, Response, StreamItem, StreamRea
 use crate::dialer::{self, Dialer, Input, Output, Parts};
 use crate::media;
 use crate::network::{
-    ConnectFault, FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Question, Transport,
+    CertFault, ConnectFault, FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Question, Transport,
 };
 use crate::record::{Restored, Slot};
 use crate::secret::Secret;
@@ -44,6 +44,8 @@ pub struct World {
     pub flows: BTreeMap<FlowId, FlowRequest>,
     /// The far addresses that refuse.
     pub refusing: BTreeSet<SocketAddr>,
+    /// The far addresses whose certificate is bad.
+    pub distrusted: BTreeMap<SocketAddr, CertFault>,
     /// Local ports that are taken.
     pub taken: BTreeSet<u16>,
     /// Whether the audio side has a socket.
@@ -83,6 +85,7 @@ impl World {
             all: Vec::new(),
             flows: BTreeMap::new(),
             refusing: BTreeSet::new(),
+            distrusted: BTreeMap::new(),
             taken: BTreeSet::new(),
             has_audio: true,
             readers: BTreeMap::new(),
@@ -165,7 +168,21 @@ impl World {
                 local: here(50000),
                 remote,
             },
-            FlowRequest::ConnectTls { .. } => panic!("TLS was not asked for"),
+            FlowRequest::ConnectTls {
+                remote,
+                ref server_name,
+            } => match self.distrusted.get(&remote) {
+                Some(fault) => {
+                    return FlowEvent::Failed(ConnectFault::Tls {
+                        server_name: server_name.clone(),
+                        fault: fault.clone(),
+                    });
+                }
+                None => FlowEvent::Opened {
+                    local: here(50001),
+                    remote,
+                },
+            },
         };
         self.flows.insert(flow, request);
         event
@@ -185,7 +202,12 @@ impl World {
             is_listening,
             "only datagrams of a listening flow name their receiver"
         );
-        if accepted || matches!(request, Some(FlowRequest::ConnectTcp { .. })) {
+        if accepted
+            || matches!(
+                request,
+                Some(FlowRequest::ConnectTcp { .. } | FlowRequest::ConnectTls { .. })
+            )
+        {
             let reader = self.readers.entry(flow).or_default();
             reader.push(bytes);
             while let Some(item) = reader.next() {
@@ -248,7 +270,11 @@ impl World {
     /// Bytes from the far end of a flow.
     pub fn receive(&mut self, flow: FlowId, bytes: Vec<u8>) {
         let from = match self.flows.get(&flow) {
-            Some(FlowRequest::ConnectUdp { remote, .. } | FlowRequest::ConnectTcp { remote }) => *remote,
+            Some(
+                FlowRequest::ConnectUdp { remote, .. }
+                | FlowRequest::ConnectTcp { remote }
+                | FlowRequest::ConnectTls { remote, .. },
+            ) => *remote,
             _ => "192.0.2.20:5060".parse().unwrap(),
         };
         self.input(Input::Flow(flow, FlowEvent::Received { from, bytes }));
@@ -319,6 +345,7 @@ impl World {
     pub fn transport_of(&self, flow: FlowId) -> Transport {
         match self.flows.get(&flow) {
             Some(FlowRequest::ConnectTcp { .. } | FlowRequest::ListenTcp { .. }) => Transport::Tcp,
+            Some(FlowRequest::ConnectTls { .. }) => Transport::Tls,
             _ => Transport::Udp,
         }
     }

@@ -11,7 +11,7 @@ use crate::dialer::sip::transaction::table::{Owner, TableOutput};
 use crate::dialer::sip::transaction::{Failure, Path};
 use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::dialer::sip::{flows, listening};
-use crate::network::{QueryId, Question};
+use crate::network::{QueryId, Question, Transport};
 use crate::record::Slot;
 use crate::time::Now;
 
@@ -50,8 +50,8 @@ impl UserAgent {
                 self.drain_requests(now);
             }
             Act::Resume(invite, target) => {
-                let port = self.local_port(owner, target);
-                let path = self.path_to(now, target, port);
+                let port = self.local_port(owner, &target);
+                let path = self.path_to(now, &target, port);
                 self.transactions.resume(owner, path, invite);
             }
             Act::Abandon(key) => {
@@ -115,20 +115,23 @@ impl UserAgent {
         }
         for (owner, target) in self.connecting.clone() {
             let port = self.listening.port_for(target.address.ip());
-            self.path_to(now, target, port.unwrap_or(0));
-            let Some(source) = self.flows.local(target) else {
+            self.path_to(now, &target, port.unwrap_or(0));
+            let Some(source) = self.flows.local(&target) else {
                 continue;
             };
-            self.connecting.remove(&(owner, target));
-            // Without a listener for the family the far end finds us at least where the request came from.
-            let port = port.unwrap_or(source.port());
+            self.connecting.remove(&(owner, target.clone()));
+            // Without a listener, as there is none for TLS, the far end finds us where the request came from.
+            let port = match target.transport {
+                Transport::Udp | Transport::Tcp => port.unwrap_or(source.port()),
+                Transport::Tls => source.port(),
+            };
             if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
                 placed.handle_connected(now, Reached { target, source, port });
             }
         }
     }
 
-    fn local_port(&self, owner: Owner, target: Target) -> u16 {
+    fn local_port(&self, owner: Owner, target: &Target) -> u16 {
         let invitation = match self.parties.get(&owner) {
             Some(Party::Farewell(farewell)) => farewell.invitation().map(|invitation| invitation.local_port),
             Some(Party::Call(_)) | None => None,
@@ -138,7 +141,7 @@ impl UserAgent {
             .unwrap_or(0)
     }
 
-    fn path_to(&mut self, now: Now, target: Target, local_port: u16) -> Path {
+    fn path_to(&mut self, now: Now, target: &Target, local_port: u16) -> Path {
         let number = &mut self.next_number;
         let path = self.flows.path_to(now, target, local_port, || next_flow(number));
         self.drain_flows();
@@ -172,8 +175,8 @@ impl UserAgent {
     }
 
     fn send(&mut self, now: Now, owner: Owner, request: Request, target: Target) {
-        let port = self.local_port(owner, target);
-        let path = self.path_to(now, target, port);
+        let port = self.local_port(owner, &target);
+        let path = self.path_to(now, &target, port);
         tracing::trace!(method = %request.method, remote = %target.address, "SIP request leaves");
         if request.method == Method::Ack {
             self.transmit(path, request.to_bytes());

@@ -1,0 +1,16 @@
+//! `Alexa.ReportState`.
+
+use super::directive::{Addressed, Directive, Row};
+use super::field::{FieldFault, Fields};
+
+/// Its row in the list.
+pub const ROW: Row = Row {
+    namespace: "Alexa",
+    name: "ReportState",
+    addressed: Addressed::ToTheRoom,
+    read,
+};
+
+fn read(_payload: &Fields<'_>) -> Result<Directive, FieldFault> {
+    Ok(Directive::ReportState)
+}

@@ -1,0 +1,154 @@
+//! Calls over TLS: what is verified, what is shared, what a bad certificate ends, what a killed process leaves.
+
+use std::time::Duration;
+
+use super::harness::World;
+use super::settings;
+use super::transcript::description;
+use crate::call::{CallEvent, EndReason};
+use crate::dialer::sip::Settings;
+use crate::dialer::sip::wire::{Method, Request, Response};
+use crate::network::{CertFault, ConnectFault, FlowId, FlowRequest};
+use crate::record::Restored;
+
+const TARGET: &str = "sip:meet@meet.example.com;transport=tls";
+const ADDRESS: &str = "192.0.2.20";
+
+#[test]
+fn a_call_over_tls_is_one_connection_under_the_name_that_was_dialled() {
+    let mut world = World::new();
+    let (flow, invite) = answered(&mut world, "<sip:192.0.2.20:5061;transport=tls;lr>");
+    assert_eq!(
+        world.flows.get(&flow),
+        Some(&FlowRequest::ConnectTls {
+            remote: "192.0.2.20:5061".parse().unwrap(),
+            server_name: "meet.example.com".to_owned(),
+        })
+    );
+    let via = invite.headers.get("Via").unwrap();
+    assert!(via.starts_with("SIP/2.0/TLS 192.0.2.10:50001"), "{via}");
+    let contact = invite.headers.get("Contact").unwrap();
+    // Nobody listens there: whoever looks for that address finds the connection (RFC 5923).
+    assert!(contact.contains("@192.0.2.10:50001;transport=tls"), "{contact}");
+    let (ack_flow, ack) = world.next_request();
+    assert_eq!((ack_flow, ack.method), (flow, Method::Ack));
+    let call = call_of(&world);
+    world.hang_up(call);
+    let (bye_flow, bye) = world.next_request();
+    assert_eq!((bye_flow, bye.method), (flow, Method::Bye));
+}
+
+#[test]
+fn each_fault_of_a_certificate_ends_the_call_before_the_invite() {
+    for fault in [
+        CertFault::Expired,
+        CertFault::NotYetValid,
+        CertFault::WrongName,
+        CertFault::UnknownIssuer,
+        CertFault::NotPinned,
+    ] {
+        let mut world = World::new();
+        world
+            .distrusted
+            .insert("192.0.2.20:5061".parse().unwrap(), fault.clone());
+        let call = world.dial(TARGET);
+        world.answer_names(&[ADDRESS]);
+        let fault = ConnectFault::Tls {
+            server_name: "meet.example.com".to_owned(),
+            fault,
+        };
+        let reason = EndReason::Unreachable(fault);
+        assert_eq!(world.events.pop_back(), Some(CallEvent::Ended { call, reason }));
+        assert!(world.sent.is_empty(), "nothing may be said to whoever that is");
+        assert_eq!(world.dialogs_written(), 0);
+    }
+}
+
+#[test]
+fn a_connection_is_not_shared_with_another_name_at_the_same_address() {
+    let mut world = World::new();
+    let (flow, _) = answered(&mut world, "<sip:192.0.2.20:5061;transport=tls;lr>");
+    world.next_request();
+    world.dial("sip:meet@other.example.com;transport=tls");
+    world.answer_names(&[ADDRESS]);
+    let (other, _) = world.next_request();
+    assert_ne!(flow, other);
+    world.dial("sip:second@meet.example.com;transport=tls");
+    world.answer_names(&[ADDRESS]);
+    let (same, _) = world.next_request();
+    assert_eq!(
+        flow, same,
+        "the same name at the same address is the same far end"
+    );
+}
+
+#[test]
+fn a_dialog_over_tls_is_ended_by_the_next_process_under_the_same_name() {
+    let mut first = World::new();
+    answered(&mut first, "<sip:192.0.2.20:5061;transport=tls;lr>");
+    let mut world = World::with(settings(), first.restored());
+    let (flow, bye) = world.next_request();
+    assert_eq!(bye.method, Method::Bye);
+    assert_eq!(
+        world.flows.get(&flow),
+        Some(&FlowRequest::ConnectTls {
+            remote: "192.0.2.20:5061".parse().unwrap(),
+            server_name: "meet.example.com".to_owned(),
+        })
+    );
+    world.receive(flow, bye.response(200, "OK").to_bytes());
+    assert_eq!(world.recovered, [1]);
+    assert_eq!(world.dialogs_written(), 0);
+}
+
+#[test]
+fn a_sips_dialog_stays_on_its_connection_whatever_the_route_says() {
+    let settings = Settings {
+        can_encrypt_audio: true,
+        ..settings()
+    };
+    let mut world = World::with(settings, Restored::default());
+    world.dial("sips:meet@meet.example.com");
+    world.answer_names(&[ADDRESS]);
+    let (flow, invite) = world.next_request();
+    assert!(invite.uri.as_str().starts_with("sips:"));
+    assert!(invite.headers.get("Contact").unwrap().contains("<sips:"));
+    let route = "<sip:192.0.2.66:5060;transport=udp;lr>";
+    world.receive(flow, answer(&invite, route).to_bytes());
+    let (ack_flow, _) = world.next_request();
+    assert_eq!(ack_flow, flow);
+    world.pass(Duration::from_secs(1));
+    let call = call_of(&world);
+    world.hang_up(call);
+    assert_eq!(world.next_request().0, flow);
+}
+
+/// A call that was answered over TLS: its flow and INVITE. The ACK has left.
+fn answered(world: &mut World, record_route: &str) -> (FlowId, Request) {
+    world.dial(TARGET);
+    world.answer_names(&[ADDRESS]);
+    let (flow, invite) = world.next_request();
+    world.receive(flow, answer(&invite, record_route).to_bytes());
+    (flow, invite)
+}
+
+fn answer(invite: &Request, record_route: &str) -> Response {
+    let mut response = invite.response(200, "OK");
+    let to = invite.to().unwrap().with_tag("a").to_string();
+    response.headers.set("To", to);
+    response.headers.push("Record-Route", record_route);
+    response
+        .headers
+        .push("Contact", "<sip:there@10.0.0.7;transport=tls>");
+    response.headers.push("Content-Type", "application/sdp");
+    response.body = description("sendrecv");
+    response
+}
+
+fn call_of(world: &World) -> crate::call::CallId {
+    let answered = world.events.iter().find_map(|event| match event {
+        CallEvent::Answered { call, .. } => Some(*call),
+        _ => None,
+    });
+    answered.expect("an answered call")
+}

@@ -1,0 +1,126 @@
+//! meetd calls through kamailio: over each transport, with each digest, past each certificate.
+
+use serde_json::Value;
+
+use crate::kamailio::{Kamailio, Manner, PASSWORD, Shows};
+use crate::peers::directives::{self, outcome};
+use crate::peers::programs::Skipped;
+use crate::peers::room::Room;
+use crate::sipp::{Over, Sipp};
+
+/// How the room reaches kamailio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Datagrams.
+    Udp,
+    /// A plain stream.
+    Tcp,
+    /// A stream under TLS.
+    Tls,
+}
+
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    fn endpoint(self, kamailio: &Kamailio) -> String {
+        let port = match self {
+            Self::Udp | Self::Tcp => kamailio.port,
+            Self::Tls => kamailio.tls_port(Shows::Good),
+        };
+        format!("sip:meet@localhost:{port};transport={}", self.name())
+    }
+}
+
+/// Two Record-Routes of a proxy in the middle, a callee behind it, and a password in front of it.
+pub fn a_call_through_the_proxy(by: By, algorithm: &'static str) -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(Over::Udp, &["-sn", "uas", "-mi", "127.0.0.1"])?;
+    let kamailio = Kamailio::start(&Manner {
+        callee: sipp.port,
+        algorithm,
+        challenges_calls: true,
+        ..Manner::default()
+    })?;
+    let room = room(&kamailio, &[]);
+    let event = room.bridge.ask(&directives::join(&by.endpoint(&kamailio)));
+    assert_eq!(outcome(&event), "Response", "{event}");
+    room.bridge.wait_for_call_state("ACTIVE");
+    let transport = room.wait_for_status("the call", |status| {
+        status["call"]["transport"].as_str().map(str::to_owned)
+    });
+    assert_eq!(transport, by.name());
+    assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
+    sipp.wait_for_success();
+    room.bridge.wait_for_call_state("IDLE");
+    let over = by.name();
+    kamailio.program.wait_for_line(&format!("got BYE over {over}"));
+    let log = room.meetd.stop();
+    assert!(!log.contains(PASSWORD), "the SIP password is in the log");
+    let invites = kamailio.program.log().matches("got INVITE over").count();
+    assert_eq!(invites, 2, "one is challenged, one is answered");
+    Ok(())
+}
+
+/// The call ends before the INVITE, and the answer names what is wrong with the certificate.
+pub fn bad_certificates_end_the_call() -> Result<(), Skipped> {
+    let kamailio = Kamailio::start(&Manner::default())?;
+    for (shows, sentence) in [
+        (Shows::Expired, "the certificate has expired"),
+        (Shows::WrongName, "the certificate is for another name"),
+        (Shows::SelfSigned, "the certificate's issuer is not trusted"),
+        (Shows::UnknownIssuer, "the certificate's issuer is not trusted"),
+    ] {
+        is_refused(&kamailio, shows, &[], sentence);
+    }
+    let other_key = format!("[\"{}=\"]", "A".repeat(43));
+    let pins = [("sip.pin_sha256", other_key.as_str())];
+    is_refused(
+        &kamailio,
+        Shows::Good,
+        &pins,
+        "no key of the certificate chain matches pin_sha256",
+    );
+    let log = kamailio.program.log();
+    assert!(
+        !log.contains("got INVITE"),
+        "nothing may be said to whoever that is"
+    );
+    Ok(())
+}
+
+#[track_caller]
+fn is_refused(kamailio: &Kamailio, shows: Shows, keys: &[(&str, &str)], sentence: &str) {
+    let room = room(kamailio, keys);
+    let port = kamailio.tls_port(shows);
+    let join = directives::join(&format!("sip:meet@localhost:{port};transport=tls"));
+    let event = room.bridge.ask(&join);
+    assert_eq!(outcome(&event), "ENDPOINT_UNREACHABLE", "{shows:?}: {event}");
+    assert!(message(&event).contains(sentence), "{shows:?}: {event}");
+    room.bridge
+        .wait_for_message("CallFailed", |payload| payload["code"] == "NO_CARRIER");
+    room.meetd.stop();
+}
+
+fn message(event: &Value) -> String {
+    event["payload"]["message"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn room(kamailio: &Kamailio, keys: &[(&str, &str)]) -> Room {
+    let ca_file = format!("{:?}", kamailio.ca_file());
+    let mut all = vec![
+        ("calls.allow", "[\"localhost\", \"127.0.0.0/8\"]"),
+        ("sip.identity", "\"sip:room@example.com\""),
+        ("sip.password_file", "\"sip-password\""),
+        ("sip.ca_file", ca_file.as_str()),
+    ];
+    all.extend_from_slice(keys);
+    Room::open_with(&all)
+}
