@@ -6,16 +6,55 @@ export MEETD_VENV ?= .venv
 # Programs that the tests talk to, and the Debian packages that bring them.
 PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules
 
-.PHONY: help demo test bench check acceptance simulation chaos peers venv
+# The version of the tool that makes the package.
+CARGO_DEB := 3.8
+
+.PHONY: help demo test test-systemd package bench check acceptance simulation chaos peers venv cargo-deb
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
 
 test: peers venv ## everything, with real peers; installs what it needs and says what
 	MEETD_REQUIRE_PEERS=1 cargo test --locked
+	@$(MAKE) --no-print-directory test-systemd
+
+test-systemd: ## the package on a real systemd, in a container; says why where there can be none
+	@if [ "$$(id -u)" != 0 ]; then echo "systemd: skipped: systemd-nspawn needs root"; exit 0; fi; \
+	missing=""; \
+	for tool in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap dpkg-shlibdeps:dpkg-dev; do \
+	  command -v "$${tool%%:*}" >/dev/null 2>&1 || missing="$$missing $${tool##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "systemd: installing the packages$$missing"; \
+	  env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
+	  env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing || \
+	  { echo "systemd: skipped: these packages cannot be installed:$$missing"; exit 0; }; \
+	fi; \
+	$(MAKE) --no-print-directory cargo-deb && \
+	cargo build --locked && \
+	cargo deb --locked --no-build --profile dev --fast --output target/test-package/meetd.deb && \
+	MEETD_PACKAGE="$(CURDIR)/target/test-package/meetd.deb" cargo test --locked --quiet --test systemd
+
+package: cargo-deb ## the Debian package, in target/debian; for arm64 too where there is a compiler for it
+	cargo deb --locked
+	@if [ "$$(uname -m)" = aarch64 ]; then exit 0; fi; \
+	if ! command -v aarch64-linux-gnu-gcc >/dev/null 2>&1; then \
+	  echo "package: none for arm64: there is no aarch64-linux-gnu-gcc (apt-get install gcc-aarch64-linux-gnu)"; \
+	elif ! [ -d "$$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" ]; then \
+	  echo "package: none for arm64: Rust lacks the target (rustup target add aarch64-unknown-linux-gnu)"; \
+	else \
+	  CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	    cargo deb --locked --target aarch64-unknown-linux-gnu; \
+	fi
+
+cargo-deb:
+	@if ! cargo deb --version >/dev/null 2>&1; then \
+	  echo "package: installing cargo-deb $(CARGO_DEB) from crates.io, which makes it"; \
+	  cargo install --quiet --locked cargo-deb --version "~$(CARGO_DEB)"; \
+	fi
 
 bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, beside others
 	cargo bench --locked --bench latency

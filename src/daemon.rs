@@ -14,7 +14,7 @@ use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
 use crate::agent::{Agent, Effect, Parts, Signal, Wake};
 use crate::chance::Chance;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::edge::clock::{Alarm, Clock};
 use crate::edge::control_socket::{self, ControlFault};
 use crate::edge::journal::{self, JournalFault};
@@ -60,6 +60,23 @@ pub fn run(config: Config, secrets: SecretFiles) -> ExitCode {
     });
     journal.flush(JOURNAL_FLUSH);
     ExitCode::from(code)
+}
+
+/// Says in the journal why the daemon does not start; the exit code of the process.
+pub fn refuse(problems: &[Problem]) -> ExitCode {
+    let journal = match journal::start(tracing::Level::INFO) {
+        Ok(journal) => journal,
+        Err(fault) => return without_journal(&fault),
+    };
+    for problem in problems {
+        if problem.is_error() {
+            tracing::error!(event = "config-wrong", "{problem}");
+        } else {
+            tracing::warn!("{problem}");
+        }
+    }
+    journal.flush(JOURNAL_FLUSH);
+    ExitCode::from(WRONG_CONFIGURATION)
 }
 
 #[expect(clippy::print_stderr, reason = "there is no log to write it to")]

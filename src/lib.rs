@@ -22,9 +22,10 @@
 //! | [`control`] | what `meetd status`, `join`, `end` ask of the running daemon | words |
 //! | [`agent`] | all machines as one | all of the above |
 //! | [`config`] | files, environment and flags to one checked configuration; one table of keys | every module's `Settings` |
+//! | [`doctor`] | what a call needs, judged, with the remedies | `bridge`, `config`, `control` |
 //! | [`edge`] | the world: clock, network, names, TLS, websocket, control socket, store, journal, audio | words, `Settings`, the pure types it carries |
 //! | [`daemon`] | the only loop: wait for a wake, feed the agent, carry out its effects in order | `agent`, `edge`, `config` |
-//! | [`cli`] | a file for each subcommand | `config`, `edge`, `daemon`, `control` |
+//! | [`cli`] | a file for each subcommand | `config`, `edge`, `daemon`, `control`, `doctor` |
 //!
 //! **Machines** all have the same verbs: `handle_input(now, input)`, `poll_output()` until `None`,
 //! `next_deadline()`. **To add** a dialer: a file in `dialer/` and a row in its table; a directive: a file in
@@ -40,6 +41,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod dialer;
+pub mod doctor;
 pub mod edge;
 pub mod media;
 pub mod network;

@@ -66,7 +66,7 @@ const WORLDLY_STD: [&str; 15] = [
 const WORDS: [&str; 6] = ["time", "chance", "secret", "network", "record", "call"];
 
 /// The doors: which module may use which others, words aside. `a::b` opens that part only.
-const DOORS: [(&str, &[&str]); 13] = [
+const DOORS: [(&str, &[&str]); 14] = [
     ("alexa::messages", &[]),
     ("alexa::client", &["alexa::messages"]),
     ("bridge", &["alexa"]),
@@ -81,7 +81,13 @@ const DOORS: [(&str, &[&str]); 13] = [
     ("config", &["bridge", "room", "media", "dialer"]),
     ("edge", &["agent", "bridge", "media", "config", "control"]),
     ("daemon", &["agent", "edge", "config", "media", "bridge"]),
-    ("cli", &["config", "edge", "daemon", "control", "room", "dialer"]),
+    ("doctor", &["bridge", "config", "control"]),
+    (
+        "cli",
+        &[
+            "agent", "bridge", "config", "edge", "daemon", "control", "room", "dialer", "doctor",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 

@@ -12,6 +12,7 @@ use crate::edge::secrets::SecretFiles;
 mod check;
 mod config_command;
 mod control_socket;
+mod doctor;
 mod dtmf;
 mod end;
 mod hold;
@@ -84,6 +85,7 @@ At the room:
 
 Setting it up:
   meetd check                       every mistake in the configuration, with its line
+  meetd doctor                      is everything there that a call needs
   meetd config                      what is in effect, and where each value comes from
   meetd --set log.level=debug run   the daemon on a terminal
 
@@ -124,6 +126,12 @@ enum Command {
     /// One line a key: section.key = VALUE  # default, FILE:LINE, env NAME or flag. Later ones win in this order.
     /// Values that may be secrets are shown as "***".
     Config(Overrides),
+    /// Try what a call needs, and say what to do about the rest
+    ///
+    /// One line each for configuration, clock, dns, bridge, sip, audio and calendar: ok, warn or fail, and what was seen.
+    /// Each fail comes with its remedy. A running daemon is asked about bridge and registrar; without one the bridge is
+    /// connected to once. Exits 1 on a fail.
+    Doctor(Overrides),
     /// Show what the running daemon does: bridge, call, last call, last error
     Status(status::Arguments),
     /// Join a meeting, as the JoinMeeting directive does
@@ -147,6 +155,9 @@ impl CommandLine {
             Command::Check(after) => check::run(&Configuration::read(&options, before, after)).into(),
             Command::Config(after) => {
                 config_command::run(&Configuration::read(&options, before, after)).into()
+            }
+            Command::Doctor(after) => {
+                doctor::run(&options, &Configuration::read(&options, before, after)).into()
             }
             Command::Status(arguments) => status::run(&options, &arguments).into(),
             Command::Join(arguments) => join::run(&options, arguments).into(),
@@ -187,5 +198,7 @@ impl Configuration {
     }
 }
 
+#[cfg(test)]
+mod packaged;
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,22 @@ impl Effective {
         self.values.get(key).map(|(value, _)| value)
     }
 
+    /// The value of a key that is a text.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.value(key)? {
+            Value::Text(text) => Some(text),
+            Value::Flag(_) | Value::Number(_) | Value::List(_) => None,
+        }
+    }
+
+    /// The value of a key that is a list; nothing when it is none.
+    pub fn texts(&self, key: &str) -> &[String] {
+        match self.value(key) {
+            Some(Value::List(texts)) => texts,
+            Some(Value::Flag(_) | Value::Number(_) | Value::Text(_)) | None => &[],
+        }
+    }
+
     /// Where the value of a key comes from.
     pub fn origin(&self, key: &str) -> Origin {
         self.values

@@ -16,6 +16,7 @@ pub mod key_names;
 pub mod keys;
 mod kinds;
 pub mod layers;
+pub mod manual;
 pub mod problem;
 pub mod providers;
 pub mod settings;

@@ -63,9 +63,9 @@ impl SecretFiles {
         let Some(credential) = self.credentials.as_ref().map(|directory| directory.join(name)) else {
             return beside;
         };
-        // A unit pairs `LoadCredential=` with an empty `SetCredential=` so that it starts without the file: an empty
-        // credential stands for none.
-        let is_filled = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+        // A unit pairs `LoadCredential=` with a `SetCredential=` of a line feed so that it starts without the file:
+        // that, or nothing at all, stands for none.
+        let is_filled = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 1);
         if is_filled(&credential) || (credential.exists() && !beside.exists()) {
             credential
         } else {
@@ -137,14 +137,16 @@ mod tests {
 
     #[test]
     fn an_empty_credential_stands_for_none() -> io::Result<()> {
-        let (credentials, beside, files) = places()?;
-        fs::write(credentials.path().join("token"), "")?;
-        assert_eq!(
-            read(&files, "token"),
-            Err(SecretFault::Empty(credentials.path().join("token")))
-        );
-        fs::write(beside.path().join("token"), "beside")?;
-        assert_eq!(read(&files, "token"), Ok("beside".to_owned()));
+        for nothing in ["", "\n"] {
+            let (credentials, beside, files) = places()?;
+            fs::write(credentials.path().join("token"), nothing)?;
+            assert_eq!(
+                read(&files, "token"),
+                Err(SecretFault::Empty(credentials.path().join("token")))
+            );
+            fs::write(beside.path().join("token"), "beside")?;
+            assert_eq!(read(&files, "token"), Ok("beside".to_owned()));
+        }
         Ok(())
     }
 

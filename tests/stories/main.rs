@@ -16,6 +16,7 @@ mod bad_far_ends;
 mod commands;
 mod deadlines;
 mod digits;
+mod doctor;
 mod endings;
 mod equipment;
 mod joining;

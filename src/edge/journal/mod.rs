@@ -59,7 +59,7 @@ enum Entry {
 /// Sets up logging for the whole process, at this level unless `MEETD_LOG` says otherwise.
 pub fn start(level: Level) -> Result<Journal, JournalFault> {
     let filter = filter(level, std::env::var("MEETD_LOG").ok().as_deref())?;
-    let sink: Box<dyn Sink> = match started_by_systemd().then(systemd_sink).flatten() {
+    let sink: Box<dyn Sink> = match is_the_services().then(systemd_sink).flatten() {
         Some(sink) => Box::new(sink),
         None => Box::new(StandardError),
     };
@@ -99,9 +99,9 @@ fn filter(level: Level, from_environment: Option<&str>) -> Result<EnvFilter, Jou
         })
 }
 
-/// systemd.exec(5): `JOURNAL_STREAM` names device and inode of the stream that is the journal; a program that we
+/// Whether what we say goes to the journal, which keeps fields. systemd.exec(5): `JOURNAL_STREAM` names device and inode of the stream that is the journal; a program that we
 /// were started from may have handed the variable down with another standard error.
-fn started_by_systemd() -> bool {
+pub fn is_the_services() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
         return false;
     };
