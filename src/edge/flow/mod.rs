@@ -43,8 +43,12 @@ struct Table {
 #[derive(Debug)]
 enum Flow {
     Datagrams(Datagrams),
-    Listener { _accepting: Task },
+    Listener {
+        _accepting: Task,
+    },
     Stream(StreamWriter),
+    /// It could not be opened, which the loop has not heard yet.
+    Unopened,
 }
 
 /// A task that ends with its flow.
@@ -74,11 +78,11 @@ impl Flows {
         let (opened, local, remote) = match request {
             FlowRequest::ListenUdp { bind } => match datagram::listen(bind) {
                 Ok((socket, local)) => (self.datagrams(flow, socket, None), local, local),
-                Err(fault) => return Some(failed(flow, fault)),
+                Err(fault) => return Some(self.unopened(flow, fault)),
             },
             FlowRequest::ConnectUdp { local_port, remote } => match datagram::connect(local_port, remote) {
                 Ok((socket, local)) => (self.datagrams(flow, socket, Some(remote)), local, remote),
-                Err(fault) => return Some(failed(flow, fault)),
+                Err(fault) => return Some(self.unopened(flow, fault)),
             },
             FlowRequest::ListenTcp { bind } => match listener::listen(bind) {
                 Ok((socket, local)) => {
@@ -91,7 +95,7 @@ impl Flows {
                         local,
                     )
                 }
-                Err(fault) => return Some(failed(flow, fault)),
+                Err(fault) => return Some(self.unopened(flow, fault)),
             },
             FlowRequest::ConnectTcp { remote } => {
                 return self.stream(flow, remote, Layer::Plain);
@@ -118,7 +122,7 @@ impl Flows {
                 tracing::debug!(flow = flow.0, "a far end that takes nothing is cut off");
                 Some(FlowEvent::Closed)
             }
-            Some(Flow::Listener { .. }) | None => {
+            Some(Flow::Listener { .. } | Flow::Unopened) | None => {
                 tracing::debug!(flow = flow.0, "bytes for a flow that is gone");
                 None
             }
@@ -136,7 +140,7 @@ impl Flows {
         let mut table = self.table();
         let is_last = match event {
             FlowEvent::Closed => true,
-            FlowEvent::Failed(_) => matches!(table.open.get(&flow), Some(Flow::Stream(_))),
+            FlowEvent::Failed(_) => matches!(table.open.get(&flow), Some(Flow::Stream(_) | Flow::Unopened)),
             FlowEvent::Opened { .. } | FlowEvent::Accepted { .. } | FlowEvent::Received { .. } => false,
         };
         if is_last {
@@ -184,6 +188,12 @@ impl Flows {
         flow
     }
 
+    fn unopened(&self, flow: FlowId, fault: ConnectFault) -> Wake {
+        self.insert(flow, Flow::Unopened);
+        let event = FlowEvent::Failed(fault);
+        Wake::Flow { flow, event }
+    }
+
     fn insert(&self, flow: FlowId, opened: Flow) {
         self.table().open.insert(flow, opened);
     }
@@ -195,11 +205,6 @@ impl Flows {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn failed(flow: FlowId, fault: ConnectFault) -> Wake {
-    let event = FlowEvent::Failed(fault);
-    Wake::Flow { flow, event }
 }
 
 /// What an error of the system means for the far end; one that is about ourselves is told with its address.

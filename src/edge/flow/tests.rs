@@ -176,6 +176,19 @@ fn both_families_listen_on_one_port() {
 }
 
 #[test]
+fn what_could_not_be_opened_is_heard_once() {
+    in_runtime(async {
+        let world = World::new();
+        let holder = TcpListener::bind(here(0)).await.unwrap();
+        let bind = holder.local_addr().unwrap();
+        let event = world.open(LISTENER, FlowRequest::ListenTcp { bind });
+        assert!(matches!(event, FlowEvent::Failed(_)), "{event:?}");
+        assert!(world.flows.hears(LISTENER, &event));
+        assert!(!world.flows.hears(LISTENER, &event));
+    });
+}
+
+#[test]
 fn a_stream_carries_both_ways_in_order_and_ends_with_the_far_end() {
     in_runtime(async {
         let mut world = World::new();
