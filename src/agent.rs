@@ -23,8 +23,8 @@ use crate::time::{Deadline, Now};
 
 /// How long the calls that the last process left behind may hold up directives (contract: 2 s).
 const RECOVERY_LIMIT: Duration = Duration::from_secs(2);
-/// How long BYE and CANCEL may take on the way out; the service must be gone within 2 s.
-const LEAVE_LIMIT: Duration = Duration::from_millis(1500);
+/// How long BYE and CANCEL may take on the way out: the largest part of the 2 s that the daemon has.
+pub const LEAVE_LIMIT: Duration = Duration::from_millis(1200);
 /// Commands that may wait for the end of the recovery.
 const HELD_COMMANDS: usize = 32;
 

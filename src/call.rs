@@ -201,8 +201,10 @@ pub enum EndedHere {
     Asked,
     /// Another meeting took its place.
     Replaced,
-    /// The room was turned off or the daemon stops.
+    /// The room was turned off.
     PoweredOff,
+    /// The daemon stops.
+    Stopped,
     /// No provisional response by the deadline of the directive.
     NoResponse,
     /// It rang for `calls.ring_timeout`.

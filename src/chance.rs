@@ -33,6 +33,11 @@ impl Chance {
         self.0.next_u64()
     }
 
+    /// Fills `bytes`: keys.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
     /// A random (version 4) UUID.
     pub fn uuid(&mut self) -> Uuid {
         let mut bytes = [0; 16];

@@ -29,7 +29,7 @@ use crate::time::{Deadline, Now};
 /// How long the agent has to leave after SIGTERM. It promises 2 s.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the last log lines may take.
-const JOURNAL_FLUSH: Duration = Duration::from_millis(500);
+const JOURNAL_FLUSH: Duration = Duration::from_millis(200);
 /// A suspend shorter than this is not worth a word: the two clocks are not read at the same instant.
 const SHORTEST_SUSPEND: Duration = Duration::from_secs(1);
 
@@ -119,6 +119,9 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
         Err(fault @ ControlFault::Socket { .. }) => {
             tracing::error!("{fault}; meetd status, join and end will not work")
         }
+    }
+    for fault in world.open_local_link() {
+        tracing::error!("{fault}; voice engines and panels cannot connect there");
     }
     let agent = Agent::new(Parts {
         config,

@@ -16,7 +16,7 @@ use syn::visit::{self, Visit};
 const WORLDLY: [&str; 4] = ["edge", "daemon", "cli", "main"];
 
 /// The crates that pure modules may name: they compute, and touch nothing.
-const PURE_CRATES: [&str; 20] = [
+const PURE_CRATES: [&str; 21] = [
     "audio_codec",
     "base64",
     "config",
@@ -37,6 +37,7 @@ const PURE_CRATES: [&str; 20] = [
     "strsim",
     "thiserror",
     "toml_edit",
+    "webrtc_srtp",
 ];
 
 /// Also pure: `tracing` only hands values on, `uuid` gets its bytes from us.

@@ -123,6 +123,7 @@ impl Agent {
     fn report(&self) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
+        let local = self.bridge.local();
         let equipment = self.room.equipment();
         let CallStatus { call, last_call } = self.room.status();
         StatusReport {
@@ -136,8 +137,8 @@ impl Agent {
                     .map(Utc),
             },
             local: LocalReport {
-                status: "DISCONNECTED".to_owned(),
-                reason: "NONE".to_owned(),
+                status: local.status.name().to_owned(),
+                reason: local.reason.name().to_owned(),
             },
             auth: AuthReport {
                 state: auth.state.name().to_owned(),

@@ -37,7 +37,7 @@ impl Bridge {
                     },
                 );
             }
-            Incoming::Message(message) => self.message(link, message),
+            Incoming::Message(message) => self.message(now, link, message),
             Incoming::Reply => {}
             Incoming::Unusable(fault) => tracing::info!("an AASB message was dropped: {fault}"),
             Incoming::Unanswerable(fault) => {
@@ -76,19 +76,13 @@ impl Bridge {
         }
     }
 
-    fn message(&mut self, link: LinkId, message: Message) {
+    fn message(&mut self, now: Now, link: LinkId, message: Message) {
         match message {
-            Message::StopForegroundActivity => {
-                tracing::info!(
-                    event = "stop-foreground",
-                    "the activity in the foreground is to stop"
-                );
-                self.outputs.push_back(Output::StopForeground);
-            }
-            // These come from voice engines, which are not followed.
-            Message::ConnectionStatus(_) | Message::AuthState(_) | Message::DialogState(_) => {
-                tracing::debug!("{link:?} tells of an AlexaClient of its own");
-            }
+            Message::StopForegroundActivity => self.stop_foreground(now),
+            Message::ConnectionStatus(_)
+            | Message::DetailedConnection(_)
+            | Message::AuthState(_)
+            | Message::DialogState(_) => self.engine_speaks(now, link, &message),
             Message::SendDigits { call, signal } => {
                 self.outputs.push_back(Output::SendDigits { call, signal });
             }
@@ -118,6 +112,9 @@ impl Bridge {
 
     /// Alexa thinks while a directive of hers is worked on (contract, "Dialog").
     fn mirror_dialog(&mut self) {
+        if self.engines.speak_for_alexa() {
+            return;
+        }
         let state = match self.askers.alexa_is_waiting() {
             true => DialogState::Thinking,
             false => DialogState::Idle,

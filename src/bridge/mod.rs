@@ -18,6 +18,7 @@ use crate::secret::Secret;
 use crate::time::{Deadline, Now};
 
 use askers::Askers;
+use engines::Engines;
 use failure::Failure;
 use link::{Frame, LinkEvent, LinkId, LinkRequest};
 use publisher::Publisher;
@@ -25,6 +26,7 @@ use session::Session;
 
 pub mod askers;
 pub mod backoff;
+pub mod engines;
 pub mod failure;
 pub mod link;
 pub mod publisher;
@@ -32,10 +34,11 @@ pub mod redirect;
 pub mod session;
 
 mod conversation;
+mod engine_words;
 mod journal;
 mod settings;
 
-pub use settings::Settings;
+pub use settings::{LocalSettings, Settings};
 
 /// What the bridge is told.
 #[derive(Clone, Debug)]
@@ -154,6 +157,13 @@ pub struct Bridge {
     connection: Connection,
     auth: Auth,
     dialogs: Dialogs,
+    engines: Engines,
+    /// Whether the connection is told in its detailed form.
+    is_detailed: bool,
+    /// What was told of the connection last.
+    told: Message,
+    /// What the bridge says of the authorisation.
+    bridge_auth: AuthStatus,
     last_fault: Option<Fault>,
     dropped_frames: u64,
     outputs: VecDeque<Output>,
@@ -162,19 +172,26 @@ pub struct Bridge {
 impl Bridge {
     /// The bridge of the room with this endpointId, before [`Input::Start`].
     pub fn new(settings: Settings, endpoint_id: String, mut chance: Chance) -> Self {
-        Self {
+        let auth = Auth::new();
+        let mut bridge = Self {
             endpoint_id,
+            engines: Engines::new(settings.local.dialog_timeout),
+            is_detailed: settings.local.is_open(),
+            told: Message::ConnectionStatus(Connection::new().current()),
+            bridge_auth: auth.current(),
             session: Session::new(settings, chance.fork()),
             chance,
             publisher: Publisher::default(),
             askers: Askers::default(),
             connection: Connection::new(),
-            auth: Auth::new(),
+            auth,
             dialogs: Dialogs::new(),
             last_fault: None,
             dropped_frames: 0,
             outputs: VecDeque::new(),
-        }
+        };
+        bridge.told = bridge.connection_now();
+        bridge
     }
 
     /// Takes one input.
@@ -199,7 +216,11 @@ impl Bridge {
 
     /// When it wants [`Input::Deadline`] next.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        Deadline::earliest([self.session.next_deadline(), self.askers.next_deadline()])
+        Deadline::earliest([
+            self.session.next_deadline(),
+            self.askers.next_deadline(),
+            self.engines.next_deadline(),
+        ])
     }
 
     /// Whether the AlexaClient is connected, why, and since when.
@@ -210,6 +231,11 @@ impl Bridge {
     /// Whether it is authorised.
     pub fn auth(&self) -> AuthStatus {
         self.auth.current()
+    }
+
+    /// Whether there is a voice engine on the device.
+    pub fn local(&self) -> ConnectionStatus {
+        self.engines.local()
     }
 
     /// The dialogs of all assistants.
@@ -234,6 +260,7 @@ impl Bridge {
             (LinkId::Local(_) | LinkId::Control(_), LinkEvent::Lost(_)) => {
                 self.publisher.left(link);
                 self.askers.lost(link);
+                self.engine_lost(now, link);
             }
             (LinkId::Local(_), LinkEvent::Pong) => {}
             (LinkId::Control(_), LinkEvent::Opened | LinkEvent::Pong) => {}
@@ -290,15 +317,16 @@ impl Bridge {
     fn connection_is(&mut self, now: Now, status: ConnectionStatus, failure: Option<&Failure>) {
         if let Some(change) = self.connection.change(now, status) {
             journal::connection_changed(change, failure);
-            self.tell(&Message::ConnectionStatus(change));
+            self.tell_connection();
         }
     }
 
     fn auth_is(&mut self, auth: AuthStatus, failure: Option<&Failure>) {
-        if let Some(change) = self.auth.change(auth) {
-            journal::auth_changed(change, failure);
-            self.tell(&Message::AuthState(change));
+        if self.bridge_auth != auth {
+            self.bridge_auth = auth;
+            journal::auth_changed(auth, failure);
         }
+        self.tell_auth();
     }
 
     fn report(&mut self, now: Now, report: Report) {
@@ -312,6 +340,7 @@ impl Bridge {
 
     fn deadline(&mut self, now: Now) {
         self.session(now, session::Input::Deadline);
+        self.end_silent_dialogs(now);
         for ask in self.askers.overdue(now) {
             tracing::error!(
                 "the room never said what became of directive {}; answered as a fault of ours",
@@ -325,7 +354,7 @@ impl Bridge {
     fn welcome(&mut self, link: LinkId) {
         let snapshot = self
             .publisher
-            .joined(link, &self.connection, &self.auth, &self.dialogs);
+            .joined(link, self.connection_now(), &self.auth, &self.dialogs);
         for message in snapshot {
             let text = message.print(self.chance.uuid());
             self.send(link, text);

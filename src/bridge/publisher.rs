@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::link::LinkId;
 use crate::alexa::client::auth::Auth;
-use crate::alexa::client::connection::Connection;
 use crate::alexa::client::dialog::Dialogs;
 use crate::alexa::messages::message::Message;
 use crate::alexa::messages::report::{CallState, CallStateName, Report};
@@ -22,15 +21,12 @@ impl Publisher {
     pub fn joined(
         &mut self,
         listener: LinkId,
-        connection: &Connection,
+        connection: Message,
         auth: &Auth,
         dialogs: &Dialogs,
     ) -> Vec<Message> {
         self.listeners.insert(listener);
-        let mut snapshot = vec![
-            Message::ConnectionStatus(connection.current()),
-            Message::AuthState(auth.current()),
-        ];
+        let mut snapshot = vec![connection, Message::AuthState(auth.current())];
         snapshot.extend(dialogs.all().map(Message::DialogState));
         snapshot.push(Message::Call(Report::CallState(self.call_now())));
         snapshot

@@ -1,5 +1,6 @@
 //! What the bridge is configured with.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The `[bridge]` section, checked.
@@ -35,4 +36,28 @@ pub struct Settings {
     pub redirect_allow: Vec<String>,
     /// `http://host:port` of a proxy; `None`: the usual environment.
     pub proxy: Option<String>,
+    /// The `[local]` section.
+    pub local: LocalSettings,
+}
+
+/// The `[local]` section, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// The unix socket to listen at.
+    pub listen: Option<String>,
+    /// The TCP address to listen at.
+    pub tcp: Option<SocketAddr>,
+    /// Names the file with the token that clients over TCP must show.
+    pub token_file: Option<String>,
+    /// The origins that web pages may have.
+    pub origins: Vec<String>,
+    /// A dialog without a word from its engine for so long is over.
+    pub dialog_timeout: Duration,
+}
+
+impl LocalSettings {
+    /// Whether there can be voice engines.
+    pub fn is_open(&self) -> bool {
+        self.listen.is_some() || self.tcp.is_some()
+    }
 }

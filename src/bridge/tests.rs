@@ -11,6 +11,7 @@ use crate::alexa::messages::outcome::{ErrorType, Refusal};
 use crate::alexa::messages::report::CallStateName;
 use crate::network::ConnectFault;
 
+mod engines;
 mod journal;
 mod model;
 mod world;
@@ -417,5 +418,12 @@ pub(crate) fn settings() -> Settings {
         reconnect_max: seconds(120),
         redirect_allow: Vec::new(),
         proxy: None,
+        local: LocalSettings {
+            listen: None,
+            tcp: None,
+            token_file: None,
+            origins: Vec::new(),
+            dialog_timeout: seconds(30),
+        },
     }
 }

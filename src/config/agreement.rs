@@ -33,11 +33,6 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
 const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
     (
-        "local.listen",
-        "this build has no local link: nobody listens there",
-    ),
-    ("local.tcp", "this build has no local link: nobody listens there"),
-    (
         "sip.resolver",
         "this build asks the name servers of the system for SIP names as well",
     ),
@@ -156,11 +151,6 @@ impl Look<'_> {
                 "media.codecs",
                 format!("not in this build and skipped: {}", skipped.join(", ")),
             );
-        }
-        if self.text("media.srtp") == Some("require") {
-            let sentence = "this build does not encrypt audio, so no call could be made as \"require\" promises; \
-                            allowed: \"prefer\", \"off\"";
-            self.error("media.srtp", sentence.to_owned());
         }
         for key in ["media.input", "media.output"] {
             if self.is_sound(&[key]) && self.text(key).is_some_and(|device| device.starts_with("alsa:")) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 
 use super::addresses::port_number;
-use crate::media::{DigitsBy, InputDevice, OutputDevice};
+use crate::media::{DigitsBy, Encryption, InputDevice, OutputDevice};
 
 /// What is wrong with a text, as it follows the text in a sentence: `has no unit`.
 pub type Reason = String;
@@ -128,6 +128,16 @@ pub fn digits_by(text: &str) -> Result<DigitsBy, Reason> {
         "info" => Ok(DigitsBy::Info),
         "inband" => Ok(DigitsBy::InBand),
         _ => Err("is no way to send digits".to_owned()),
+    }
+}
+
+/// `media.srtp`.
+pub fn encryption(text: &str) -> Result<Encryption, Reason> {
+    match text {
+        "require" => Ok(Encryption::Require),
+        "prefer" => Ok(Encryption::Prefer),
+        "off" => Ok(Encryption::Off),
+        _ => Err("is no kind of encryption".to_owned()),
     }
 }
 

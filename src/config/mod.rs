@@ -4,6 +4,8 @@
 //! every module's `Settings`, [`agreement`] sees whether the values fit each other and this build. All problems are
 //! found at once. Everything here is pure: `edge::config_files` reads the files.
 
+use std::net::SocketAddr;
+
 use crate::{bridge, dialer, media, room};
 
 pub mod addresses;
@@ -37,9 +39,22 @@ pub struct Config {
     /// Names the file with the SIP password.
     pub sip_password_file: Option<String>,
     /// How the edge reaches SIP far ends.
-    pub sip_network: dialer::sip::NetworkSettings,
+    pub sip_network: SipNetwork,
     /// `log.level`.
     pub log_level: tracing::Level,
+}
+
+/// What the edge needs of the `[sip]` section to reach far ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SipNetwork {
+    /// Names a PEM file with more roots.
+    pub ca_file: Option<String>,
+    /// Base64 of SHA-256 of public keys (SPKI), one of which the verified chain must contain; empty: any.
+    pub pin_sha256: Vec<String>,
+    /// Names the PEM files with our own certificate and with its key.
+    pub identity_files: Option<(String, String)>,
+    /// A DNS server for SIP names; `None`: those of the system.
+    pub resolver: Option<SocketAddr>,
 }
 
 /// What became of the sources.

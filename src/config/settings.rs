@@ -8,7 +8,7 @@ use super::formats::{self, Reason};
 use super::layers::Effective;
 use super::problem::Problem;
 use super::value::Value;
-use super::{Config, providers};
+use super::{Config, SipNetwork, providers};
 use crate::call::Protocol;
 use crate::dialer::DIALERS;
 use crate::media::CodecName;
@@ -98,6 +98,13 @@ impl Reader<'_> {
             reconnect_max: self.parsed("bridge.reconnect_max", formats::duration)?,
             redirect_allow: self.list("bridge.redirect_allow")?,
             proxy: self.optional("bridge.proxy"),
+            local: bridge::LocalSettings {
+                listen: self.optional("local.listen"),
+                tcp: self.parsed_or_none("local.tcp", addresses::socket_address),
+                token_file: self.optional("local.token_file"),
+                origins: self.list("local.origins")?,
+                dialog_timeout: self.parsed("local.dialog_timeout", formats::duration)?,
+            },
         })
     }
 
@@ -119,12 +126,12 @@ impl Reader<'_> {
             inbound: self.parsed("sip.inbound", formats::refusal_status)?,
             codecs: self.codecs()?,
             dtmf: self.parsed("media.dtmf", formats::digits_by)?,
-            can_encrypt_audio: media::CAN_ENCRYPT,
+            srtp: self.parsed("media.srtp", formats::encryption)?,
         })
     }
 
-    fn sip_network(&mut self) -> Option<dialer::sip::NetworkSettings> {
-        Some(dialer::sip::NetworkSettings {
+    fn sip_network(&mut self) -> Option<SipNetwork> {
+        Some(SipNetwork {
             ca_file: self.optional("sip.ca_file"),
             pin_sha256: self.list("sip.pin_sha256")?,
             identity_files: self.optional("sip.cert_file").zip(self.optional("sip.key_file")),

@@ -17,6 +17,12 @@ use crate::record::Slot;
 const FLOW: FlowId = FlowId(1);
 
 #[test]
+fn the_longest_way_out_stays_below_the_two_seconds_that_are_promised() {
+    let longest = crate::agent::LEAVE_LIMIT + crate::edge::world::FINISH_LIMIT + JOURNAL_FLUSH;
+    assert!(longest <= Duration::from_millis(1800), "{longest:?}");
+}
+
+#[test]
 fn what_is_answered_at_once_is_fed_before_anything_else() {
     let seen = run(|wake, effects| match wake {
         Wake::Start => effects.extend([

@@ -37,7 +37,7 @@ pub enum ControlFault {
     #[error("another meetd answers at {0}; stop it first, or give this one another RUNTIME_DIRECTORY")]
     InUse(PathBuf),
     /// The socket could not be made.
-    #[error("the control socket {path} could not be made: {error}")]
+    #[error("the socket {path} could not be made: {error}")]
     Socket {
         /// Where.
         path: PathBuf,
@@ -58,8 +58,9 @@ pub struct ControlSocket {
     file: SocketFile,
 }
 
+/// The file of a socket; it is removed with this.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+pub(super) struct SocketFile(PathBuf);
 
 impl ControlSocket {
     /// Listens at `path`, in place of what a daemon left there that is gone. Must be called inside the runtime.
@@ -89,6 +90,11 @@ impl ControlSocket {
         std::fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(fault)?;
         hand_to_group(path);
         Ok(Self { listener, file })
+    }
+
+    /// The listener, and the file that goes away with its second part.
+    pub(super) fn into_parts(self) -> (UnixListener, SocketFile) {
+        (self.listener, self.file)
     }
 
     /// Takes clients until it is dropped with the runtime: each request becomes a wake.
@@ -136,7 +142,7 @@ fn hand_to_group(path: &Path) {
         return;
     };
     if let Err(error) = std::os::unix::fs::chown(path, None, Some(group)) {
-        tracing::debug!(error = %error, "the control socket was not given to the group meetd");
+        tracing::debug!(error = %error, "the socket was not given to the group meetd");
     }
 }
 

@@ -9,6 +9,7 @@ pub mod flow;
 pub mod journal;
 pub mod leaving;
 pub mod links;
+pub mod local_link;
 pub mod names;
 pub mod network_changes;
 pub mod secrets;

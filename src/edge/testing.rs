@@ -32,6 +32,13 @@ pub fn bridge_settings() -> bridge::Settings {
         reconnect_max: Duration::from_secs(120),
         redirect_allow: Vec::new(),
         proxy: None,
+        local: crate::bridge::LocalSettings {
+            listen: None,
+            tcp: None,
+            token_file: None,
+            origins: Vec::new(),
+            dialog_timeout: std::time::Duration::from_secs(30),
+        },
     }
 }
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::dialer::sip;
+use crate::config::SipNetwork;
 use crate::{bridge, media};
 
 use super::audio::Audio;
 use super::control_socket::{ControlFault, ControlSocket};
 use super::flow::Flows;
 use super::links::Links;
+use super::local_link::{LocalFault, LocalLink};
 use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
@@ -23,11 +24,14 @@ use super::wakes::Wakes;
 use super::websocket::Bridge;
 
 /// How long what was sent last may take to leave. SIGTERM to exit is 2 s, most of which belongs to the agent.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_millis(200);
+/// How long [`World::finish`] takes at most: connections, then the store.
+pub const FINISH_LIMIT: Duration = FLUSH.saturating_mul(2);
 
 /// Sockets, files and threads of the running daemon.
 pub struct World {
     bridge: Bridge,
+    local: LocalLink,
     links: Links,
     flows: Flows,
     names: Names,
@@ -46,10 +50,10 @@ pub struct Settings {
     /// `[media]`.
     pub media: media::Settings,
     /// What `[sip]` says of certificates and name servers.
-    pub sip: sip::NetworkSettings,
+    pub sip: SipNetwork,
 }
 
-fn sip_trust(settings: &sip::NetworkSettings, secrets: &SecretFiles) -> Trust {
+fn sip_trust(settings: &SipNetwork, secrets: &SecretFiles) -> Trust {
     let ca_file = settings.ca_file.as_deref().map(|name| secrets.find(name));
     let identity = settings
         .identity_files
@@ -77,9 +81,17 @@ impl World {
     pub fn new(settings: Settings, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
         let names = Names::default();
         let trust = sip_trust(&settings.sip, &secrets);
+        let links = Links::default();
+        let local = LocalLink::new(
+            settings.bridge.local.clone(),
+            secrets.clone(),
+            links.clone(),
+            wakes.clone(),
+        );
         Self {
+            local,
             bridge: Bridge::new(settings.bridge, secrets, names.clone()),
-            links: Links::default(),
+            links,
             flows: Flows::new(trust, wakes.clone()),
             names,
             audio: Audio::new(settings.media, wakes.sender(), chance),
@@ -94,6 +106,11 @@ impl World {
         let socket = ControlSocket::bind(path)?;
         tokio::spawn(socket.serve(self.links.clone(), self.wakes.clone()));
         Ok(())
+    }
+
+    /// Lets voice engines and panels in, where the settings say; what went wrong. Must be called inside the runtime.
+    pub fn open_local_link(&self) -> Vec<LocalFault> {
+        self.local.open()
     }
 
     /// Carries one effect out. Must be called inside the runtime.
@@ -153,7 +170,7 @@ impl World {
         }
     }
 
-    /// Lets what was sent leave, no longer than half a second altogether.
+    /// Lets what was sent leave, within [`FINISH_LIMIT`].
     pub async fn finish(mut self) {
         tokio::join!(self.links.finish(FLUSH), self.flows.finish(FLUSH));
         self.store.close(FLUSH);

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod quality;
 pub mod receiver;
 pub mod sender;
+pub mod srtp;
 pub mod stream;
 
 pub use plan::{CodecName, Direction, Plan};
@@ -23,9 +24,6 @@ pub use stream::Stream;
 pub const TICK: Duration = Duration::from_millis(20);
 /// Samples in a tick, at 8 kHz.
 pub const FRAME: usize = 160;
-
-/// Whether audio can be encrypted (SRTP). Dialers promise `sips:` only then.
-pub const CAN_ENCRYPT: bool = false;
 
 /// What a dialer tells the audio side, for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +133,17 @@ pub enum OutputDevice {
     File(String),
     /// `discard`.
     Discard,
+}
+
+/// `media.srtp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// RTP/SAVP: no call without keys.
+    Require,
+    /// Keys are offered where the signalling hides them; a plain answer is taken.
+    Prefer,
+    /// None.
+    Off,
 }
 
 /// `media.dtmf`.

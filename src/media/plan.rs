@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::srtp::Keys;
+
 /// A codec that we may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CodecName {
@@ -90,6 +92,8 @@ pub struct Plan {
     pub packet_time: Duration,
     /// Who sends.
     pub direction: Direction,
+    /// With which keys, when encrypted. Without them packets are plain.
+    pub keys: Option<Keys>,
 }
 
 #[cfg(test)]
@@ -107,6 +111,7 @@ pub(crate) mod tests {
             remote: SocketAddr::from(([192, 0, 2, 2], 4000)),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
+            keys: None,
         }
     }
 

@@ -71,6 +71,12 @@ impl Quality {
         arrival
     }
 
+    /// Counts a packet of the same source that carries no audio; its time says nothing about jitter. Whether it is new.
+    pub fn count(&mut self, source: u32, sequence: u16) -> bool {
+        let known = self.source.as_mut().filter(|known| known.id == source);
+        known.is_some_and(|known| known.judge(sequence) == Arrival::Next)
+    }
+
     /// Packets received, duplicates not counted.
     pub fn received(&self) -> u64 {
         self.totals().1

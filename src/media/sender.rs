@@ -37,7 +37,8 @@ impl Sender {
     /// A sender with a fresh source, sequence and timestamp (RFC 3550 5.1).
     pub fn new(chance: &mut Chance) -> Self {
         Self {
-            sequence: chance.u32() as u16,
+            // RFC 3711 3.3.1: far from its end, so that the far end knows the first round even after loss.
+            sequence: chance.u32() as u16 >> 1,
             timestamp: chance.u32(),
             source: chance.u32(),
             starts_talk: true,
@@ -80,6 +81,11 @@ impl Sender {
         self.gathered.clear();
         self.starts_talk = true;
         self.timestamp = self.timestamp.wrapping_add(UNITS.wrapping_mul(ticks));
+    }
+
+    /// The packet that was made last.
+    pub fn packet(&self) -> &[u8] {
+        &self.packet
     }
 
     /// Packets made so far, less those that did not leave.

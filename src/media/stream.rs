@@ -9,6 +9,7 @@ use super::plan::Plan;
 use super::quality::Level;
 use super::receiver::Receiver;
 use super::sender::Sender;
+use super::srtp::Sealer;
 use super::{Event, FRAME, Figures};
 use crate::call::DigitScript;
 use crate::chance::Chance;
@@ -20,6 +21,9 @@ const FIGURES_EVERY: Duration = Duration::from_secs(1);
 pub struct Stream {
     plan: Plan,
     sender: Sender,
+    sealer: Option<Sealer>,
+    /// The last packet, encrypted.
+    sealed: Vec<u8>,
     receiver: Receiver,
     digits: Digits,
     near: Level,
@@ -35,6 +39,8 @@ impl Stream {
         Self {
             plan,
             sender: Sender::new(chance),
+            sealer: None,
+            sealed: Vec::new(),
             receiver: Receiver::new(now),
             digits: Digits::default(),
             near: Level::default(),
@@ -102,12 +108,39 @@ impl Stream {
             return None;
         }
         let mut frame = *microphone;
-        let packet = self.sender.tick(&self.plan, &mut self.digits, &mut frame);
+        let is_due = self
+            .sender
+            .tick(&self.plan, &mut self.digits, &mut frame)
+            .is_some();
         self.near.hear(&frame);
         while self.digits.take_finished() {
             self.outputs.push_back(Event::DigitsSent);
         }
-        packet
+        if is_due { self.leaving() } else { None }
+    }
+
+    /// The packet that was made, as it may leave: never plain when keys were agreed.
+    fn leaving(&mut self) -> Option<&[u8]> {
+        let Some(keys) = &self.plan.keys else {
+            return Some(self.sender.packet());
+        };
+        self.sealer.take_if(|sealer| *sealer.key() != keys.send);
+        if self.sealer.is_none() {
+            self.sealer = Sealer::new(keys.send.clone())
+                .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
+                .ok();
+        }
+        let sealer = self.sealer.as_mut();
+        match sealer.and_then(|sealer| sealer.seal(self.sender.packet())) {
+            Some(sealed) => {
+                self.sealed = sealed;
+                Some(&self.sealed)
+            }
+            None => {
+                self.sender.take_back();
+                None
+            }
+        }
     }
 
     /// Ticks that were missed: their time is over, nothing is sent for them.
@@ -175,6 +208,7 @@ fn is_somebody(address: SocketAddr) -> bool {
 mod tests {
     use super::*;
     use crate::media::plan::tests::plan;
+    use crate::media::srtp::{Key, Keys, Suite};
     use crate::media::{CodecName, Direction, TICK};
 
     #[test]
@@ -255,6 +289,76 @@ mod tests {
             (figures.far_level_dbfs - figures.near_level_dbfs).abs() < 1.0,
             "{figures:?}"
         );
+    }
+
+    #[test]
+    fn encrypted_streams_hear_each_other_and_nobody_else() {
+        for suite in Suite::ALL {
+            let mut pair = Pair::new();
+            pair.encrypt(suite, 1);
+            pair.run(50);
+            let forged = Sender::new(&mut Chance::from_seed([1; 32]))
+                .tick(&plan(), &mut Digits::default(), &mut [2000; FRAME])
+                .unwrap()
+                .to_vec();
+            let before = pair.other.figures(pair.now).received;
+            pair.other.received(pair.now, plan().local, &forged);
+            let figures = pair.other.figures(pair.now);
+            assert_eq!((before, figures.received), (50, 50), "{suite:?}");
+            assert!(
+                (figures.far_level_dbfs - figures.near_level_dbfs).abs() < 1.0,
+                "{figures:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_the_agreed_key_nothing_is_heard_and_no_source_locked() {
+        let mut pair = Pair::new();
+        pair.encrypt(Suite::AesCm128HmacSha1_80, 1);
+        let deaf = pair.one.plan().clone();
+        pair.run(10);
+        pair.one.apply(
+            pair.now,
+            Plan {
+                keys: None,
+                ..deaf.clone()
+            },
+        );
+        pair.run(100);
+        assert_eq!(
+            pair.other.figures(pair.now).received,
+            10,
+            "plain packets do not count"
+        );
+        pair.one.apply(pair.now, deaf);
+        pair.run(10);
+        assert_eq!(pair.other.figures(pair.now).received, 20);
+    }
+
+    #[test]
+    fn a_re_invite_goes_on_in_the_round_of_the_sequence_and_a_new_key_is_followed() {
+        let mut pair = Pair::new();
+        pair.encrypt(Suite::AesCm128HmacSha1_80, 1);
+        pair.run(10);
+        let same = pair.one.plan().clone();
+        for round in 2..=4 {
+            // Three times nearly half of the sequence numbers: the second round begins on the way.
+            let unheard = Plan {
+                keys: None,
+                ..same.clone()
+            };
+            pair.one.apply(pair.now, unheard);
+            for _ in 0..30_000 {
+                pair.one.tick(pair.now, &[0; FRAME]);
+            }
+            pair.one.apply(pair.now, same.clone());
+            pair.run(10);
+            assert_eq!(pair.other.figures(pair.now).received, round * 10, "the same key");
+        }
+        pair.encrypt(Suite::AeadAes256Gcm, 2);
+        pair.run(100);
+        assert_eq!(pair.other.figures(pair.now).received, 140, "another key");
     }
 
     #[test]
@@ -366,6 +470,26 @@ mod tests {
                 ticks: 0,
                 held_back: None,
                 quietest_heard: i16::MAX,
+            }
+        }
+
+        fn encrypt(&mut self, suite: Suite, seed: u8) {
+            let mut chance = Chance::from_seed([seed; 32]);
+            let (send, receive) = (Key::fresh(suite, &mut chance), Key::fresh(suite, &mut chance));
+            let here = Keys {
+                send: send.clone(),
+                receive: receive.clone(),
+            };
+            let there = Keys {
+                send: receive,
+                receive: send,
+            };
+            for (stream, keys) in [(&mut self.one, here), (&mut self.other, there)] {
+                let plan = Plan {
+                    keys: Some(keys),
+                    ..stream.plan().clone()
+                };
+                stream.apply(self.now, plan);
             }
         }
 

@@ -43,6 +43,7 @@ pub fn error_type(reason: &EndReason) -> ErrorType {
             EndedHere::Asked
             | EndedHere::Replaced
             | EndedHere::PoweredOff
+            | EndedHere::Stopped
             | EndedHere::LastedTooLong
             | EndedHere::NoAudio => ErrorType::NotInOperation,
         },
@@ -73,6 +74,7 @@ pub fn failure(reason: &EndReason) -> Option<CallFailedCode> {
             EndedHere::Asked
             | EndedHere::Replaced
             | EndedHere::PoweredOff
+            | EndedHere::Stopped
             | EndedHere::LastedTooLong
             | EndedHere::NoAudio,
         )
@@ -103,6 +105,7 @@ pub fn name(reason: &EndReason) -> &'static str {
         EndReason::EndedHere(EndedHere::Asked) => "asked",
         EndReason::EndedHere(EndedHere::Replaced) => "replaced",
         EndReason::EndedHere(EndedHere::PoweredOff) => "powered-off",
+        EndReason::EndedHere(EndedHere::Stopped) => "stopped",
         EndReason::EndedHere(EndedHere::NoResponse) => "no-response",
         EndReason::EndedHere(EndedHere::RangTooLong) => "rang-too-long",
         EndReason::EndedHere(EndedHere::LastedTooLong) => "lasted-too-long",
@@ -139,6 +142,7 @@ pub fn sentence(reason: &EndReason, mask: &Mask) -> String {
             EndedHere::Asked => "the call was ended here",
             EndedHere::Replaced => "the call was ended here because another meeting was joined",
             EndedHere::PoweredOff => "the call was ended because the room was turned off",
+            EndedHere::Stopped => "the call was ended because meetd stops",
             EndedHere::NoResponse => "the far end did not respond in time",
             EndedHere::RangTooLong => "nobody answered in time",
             EndedHere::LastedTooLong => "the call had lasted for calls.max_duration",
@@ -215,6 +219,7 @@ mod tests {
             (here(EndedHere::Asked), ended, None),
             (here(EndedHere::Replaced), ended, None),
             (here(EndedHere::PoweredOff), ended, None),
+            (here(EndedHere::Stopped), ended, None),
             (here(EndedHere::LastedTooLong), ended, None),
             (here(EndedHere::NoAudio), ended, None),
             (here(EndedHere::NoResponse), unreachable, Some(NoAnswer)),

@@ -188,7 +188,7 @@ fn busy() -> Refusal {
 }
 
 fn leaving() -> Refusal {
-    let reason = crate::call::EndReason::EndedHere(EndedHere::PoweredOff);
+    let reason = crate::call::EndReason::EndedHere(EndedHere::Stopped);
     answered::refusal(&reason, &Mask::default())
 }
 

@@ -25,6 +25,11 @@ pub struct Baresip {
 impl Baresip {
     /// Starts one that answers by itself and plays a tone of 600 Hz from a file.
     pub fn start() -> Result<Self, Skipped> {
+        Self::start_with("")
+    }
+
+    /// The same, with these parameters of its account: `;mediaenc=srtp-mand`.
+    pub fn start_with(account: &str) -> Result<Self, Skipped> {
         let baresip = programs::find("baresip", "baresip-core")?;
         let folder = TempDir::with_prefix("meetd-baresip-").unwrap();
         let (port, control) = (programs::free_port(), programs::free_port());
@@ -33,7 +38,7 @@ impl Baresip {
         write("config", configuration(folder.path(), port, control));
         write(
             "accounts",
-            "<sip:far@127.0.0.1>;regint=0;answermode=auto\n".to_owned(),
+            format!("<sip:far@127.0.0.1>;regint=0;answermode=auto{account}\n"),
         );
         write("contacts", String::new());
         let program = programs::start(Command::new(baresip).args(["-4", "-f"]).arg(folder.path()));
@@ -133,6 +138,7 @@ rtp_ports 7000-9999
 rtp_stats yes
 module_path {modules}
 module g711.so
+module srtp.so
 module aufile.so
 module aubridge.so
 module_tmp account.so

@@ -10,8 +10,29 @@ use crate::sipp::Over;
 const ENOUGH: u64 = 50;
 
 pub fn speaks_listens_and_hears_the_pin(over: Over) -> Result<(), Skipped> {
-    let mut baresip = Baresip::start()?;
-    let room = Room::open();
+    a_whole_call(over, Baresip::start()?, Room::open(), false)
+}
+
+/// The same under keys: what baresip cannot decrypt it neither counts nor hears.
+pub fn speaks_listens_and_hears_the_pin_encrypted() -> Result<(), Skipped> {
+    let baresip = Baresip::start_with(";mediaenc=srtp-mand")?;
+    let room = Room::open_with(&[("media.srtp", "\"require\"")]);
+    a_whole_call(Over::Udp, baresip, room, true)
+}
+
+/// No call is made that is not what `media.srtp = "require"` promises.
+pub fn without_keys_there_is_no_call() -> Result<(), Skipped> {
+    let baresip = Baresip::start()?;
+    let room = Room::open_with(&[("media.srtp", "\"require\"")]);
+    let join = directives::join(&format!("sip:far@127.0.0.1:{};transport=udp", baresip.port));
+    let event = room.bridge.ask(&join);
+    assert_eq!(outcome(&event), "NOT_SUPPORTED_IN_CURRENT_MODE", "{event}");
+    room.bridge.wait_for_call_state("IDLE");
+    room.meetd.stop();
+    Ok(())
+}
+
+fn a_whole_call(over: Over, mut baresip: Baresip, room: Room, is_encrypted: bool) -> Result<(), Skipped> {
     let transport = if over == Over::Udp { "udp" } else { "tcp" };
     let mut join = directives::join(&format!(
         "sip:far@127.0.0.1:{};transport={transport}",
@@ -29,6 +50,7 @@ pub fn speaks_listens_and_hears_the_pin(over: Over) -> Result<(), Skipped> {
         (rx >= sent && tx >= received).then_some((rx, tx))
     });
     assert!(rx >= ENOUGH && tx >= ENOUGH, "{rx} received, {tx} sent");
+    assert_eq!(room.home.status()["call"]["srtp"], is_encrypted);
     baresip.control.wait_for("the PIN", |heard| {
         let heard = heard
             .iter()
@@ -59,7 +81,8 @@ pub fn speaks_listens_and_hears_the_pin(over: Over) -> Result<(), Skipped> {
         ["errors:", "0", "0"]
     );
     room.bridge.wait_for_call_state("IDLE");
-    room.meetd.stop();
+    let log = room.meetd.stop();
+    assert!(!log.contains("inline:"), "a key is in the log");
     Ok(())
 }
 

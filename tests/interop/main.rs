@@ -33,6 +33,14 @@ const STORIES: &[runner::Story] = &[
     ("baresip_speaks_listens_and_hears_the_pin_tcp", || {
         baresip_stories::speaks_listens_and_hears_the_pin(Tcp)
     }),
+    (
+        "baresip_speaks_listens_and_hears_the_pin_encrypted",
+        baresip_stories::speaks_listens_and_hears_the_pin_encrypted,
+    ),
+    (
+        "baresip_without_keys_gets_no_call",
+        baresip_stories::without_keys_there_is_no_call,
+    ),
     ("sipp_as_it_is_built_answers_udp", || {
         sipp_stories::built_in_callee(Udp)
     }),

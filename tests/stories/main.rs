@@ -20,5 +20,6 @@ mod doctor;
 mod endings;
 mod equipment;
 mod joining;
+mod local_link;
 mod refusals;
 mod secrets;

@@ -24,6 +24,26 @@ pub struct ConnectionStatus {
     pub reason: Reason,
 }
 
+/// The detailed form of its payload, which devices with voice engines send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DetailedConnection {
+    /// To Alexa.
+    pub avs: ConnectionStatus,
+    /// To a voice engine on the device.
+    pub local: ConnectionStatus,
+}
+
+impl DetailedConnection {
+    /// The better of both, with the reason of the first one in that status.
+    pub fn aggregate(self) -> ConnectionStatus {
+        if self.local.status < self.avs.status {
+            self.local
+        } else {
+            self.avs
+        }
+    }
+}
+
 /// `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
@@ -155,9 +175,22 @@ pub(super) fn print(connection: ConnectionStatus) -> Printed {
     (TOPIC, ACTION, payload)
 }
 
+pub(super) fn print_detailed(connection: DetailedConnection) -> Printed {
+    let status =
+        |status: ConnectionStatus| json!({"status": status.status.name(), "reason": status.reason.name()});
+    let mut payload = status(connection.aggregate());
+    payload["detailed"] = json!({"avs": status(connection.avs), "local": status(connection.local)});
+    (TOPIC, ACTION, payload)
+}
+
+/// What is said of the connection to Alexa: `detailed.avs` where it is there, else status and reason.
 fn read(payload: &Fields<'_>) -> Result<Message, FieldFault> {
+    let detailed = payload.object_or_empty("detailed")?;
+    let said = detailed
+        .optional_object("avs")?
+        .unwrap_or_else(|| payload.clone());
     Ok(Message::ConnectionStatus(ConnectionStatus {
-        status: payload.one_of("status", Status::read)?,
-        reason: payload.one_of("reason", Reason::read)?,
+        status: said.one_of("status", Status::read)?,
+        reason: said.one_of("reason", Reason::read)?,
     }))
 }

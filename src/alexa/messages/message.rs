@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::auth_state::{self, AuthStatus};
 use super::call_failed;
 use super::call_state;
-use super::connection_status::{self, ConnectionStatus};
+use super::connection_status::{self, ConnectionStatus, DetailedConnection};
 use super::dialog_state::{self, Dialog};
 use super::envelope::{self, MessageType};
 use super::field::{FieldFault, Fields, shown};
@@ -22,6 +22,8 @@ use crate::secret::Secret;
 pub enum Message {
     /// `AlexaClient` / `ConnectionStatusChanged`.
     ConnectionStatus(ConnectionStatus),
+    /// The same in its detailed form, as we send it; what comes is read as the plain one.
+    DetailedConnection(DetailedConnection),
     /// `AlexaClient` / `AuthStateChanged`.
     AuthState(AuthStatus),
     /// `AlexaClient` / `DialogStateChanged`.
@@ -49,6 +51,7 @@ impl Message {
     pub fn print(&self, id: Uuid) -> String {
         let (topic, action, payload) = match self {
             Self::ConnectionStatus(status) => connection_status::print(*status),
+            Self::DetailedConnection(connection) => connection_status::print_detailed(*connection),
             Self::AuthState(auth) => auth_state::print(*auth),
             Self::DialogState(dialog) => dialog_state::print(*dialog),
             Self::StopForegroundActivity => stop_foreground::print(),

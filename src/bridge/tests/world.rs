@@ -11,7 +11,7 @@ use crate::alexa::messages::directive::{AskId, Directive};
 use crate::alexa::messages::outcome::Outcome;
 use crate::alexa::messages::report::{CallFailedCode, CallState, CallStateName, Report};
 use crate::bridge::link::{Frame, LinkEvent, LinkFault, LinkId};
-use crate::bridge::{Bridge, Input, Output};
+use crate::bridge::{Bridge, Input, Output, Settings};
 use crate::call::CallId;
 use crate::chance::Chance;
 use crate::time::{Moment, Now};
@@ -35,8 +35,21 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn started() -> Self {
+        Self::started_with(settings())
+    }
+
+    /// Connected, and with a local link.
+    pub(super) fn opened_with_local_link() -> Self {
+        let mut settings = settings();
+        settings.local.listen = Some("/run/meetd/meetd.sock".to_owned());
+        let mut world = Self::started_with(settings);
+        world.link(BRIDGE, LinkEvent::Opened);
+        world
+    }
+
+    fn started_with(settings: Settings) -> Self {
         let mut world = Self {
-            bridge: Bridge::new(settings(), "room-15-104".to_owned(), Chance::from_seed([5; 32])),
+            bridge: Bridge::new(settings, "room-15-104".to_owned(), Chance::from_seed([5; 32])),
             now: Now {
                 moment: Moment::since_boot(Duration::from_secs(100)),
                 wall: "2026-11-21T08:49:37Z".parse::<Timestamp>().unwrap(),
@@ -182,7 +195,22 @@ fn message_in_words(text: &str) -> String {
         number => format!("call-{number}"),
     };
     let rest = match action {
-        "ConnectionStatusChanged" => format!("{}/{}", word("status"), word("reason")),
+        "ConnectionStatusChanged" => {
+            let words = |status: &Value| {
+                let word = |name: &str| status[name].as_str().unwrap_or("?").to_owned();
+                format!("{}/{}", word("status"), word("reason"))
+            };
+            match payload.get("detailed") {
+                None => words(payload),
+                Some(detailed) => format!(
+                    "{} avs {} local {}",
+                    words(payload),
+                    words(&detailed["avs"]),
+                    words(&detailed["local"])
+                ),
+            }
+        }
+        "StopForegroundActivity" => return action.to_owned(),
         "AuthStateChanged" => format!("{}/{}", word("state"), word("error")),
         "DialogStateChanged" => format!("{} {}", payload["assistantId"], word("state")),
         "CallStateChanged" => format!("{} {} {}", word("state"), call(), word("callerId")),

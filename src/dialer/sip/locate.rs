@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::call::{DialTarget, Protocol};
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::uri::{Host, Scheme, Uri};
+use crate::media::Encryption;
 use crate::network::{ConnectFault, NamesAnswer, Question, Transport};
 
 /// The port when none is written (RFC 3261 19.1.2).
@@ -14,8 +15,8 @@ const PORT: u16 = 5060;
 /// The same under TLS.
 const PORT_OF_TLS: u16 = 5061;
 
-const NO_KEYS: &str = "sips: promises encrypted audio, which this build cannot do; dial it as sip: with ;transport=tls \
-                       for encrypted signalling alone";
+const NO_KEYS: &str =
+    "sips: promises encrypted audio, and media.srtp is \"off\"; set it to \"prefer\" or \"require\"";
 const WEAKER: &str = "a sips: address is reached over TLS only";
 
 /// An address to which requests can be sent. Connections are shared only where all of it is equal: what was verified
@@ -38,7 +39,7 @@ pub fn read_dial_target(target: &DialTarget, settings: &Settings) -> Result<Uri,
         (Scheme::Sip, Protocol::Sips) => uri.as_sips(),
         (Scheme::Sip | Scheme::Sips | Scheme::Other, _) => uri,
     };
-    if uri.scheme() == Scheme::Sips && !settings.can_encrypt_audio {
+    if uri.scheme() == Scheme::Sips && settings.srtp == Encryption::Off {
         return Err(NO_KEYS.to_owned());
     }
     Hop::of(&uri, None)?;
@@ -301,22 +302,27 @@ mod tests {
     }
 
     #[test]
-    fn sips_is_refused_in_plain_words_while_audio_cannot_be_encrypted() {
-        assert_eq!(dial("sips:room@192.0.2.7").unwrap_err(), NO_KEYS);
-        let target = DialTarget {
-            protocol: Protocol::Sips,
-            address: Secret::new("room@192.0.2.7"),
-            shown: String::new(),
+    fn sips_without_encryption_is_refused_in_plain_words() {
+        let settings = Settings {
+            srtp: Encryption::Off,
+            ..settings()
         };
-        assert_eq!(read_dial_target(&target, &settings()).unwrap_err(), NO_KEYS);
+        for (address, protocol) in [
+            ("sips:room@192.0.2.7", Protocol::Sip),
+            ("room@192.0.2.7", Protocol::Sips),
+        ] {
+            let target = DialTarget {
+                protocol,
+                address: Secret::new(address),
+                shown: String::new(),
+            };
+            assert_eq!(read_dial_target(&target, &settings).unwrap_err(), NO_KEYS);
+        }
     }
 
     #[test]
     fn sips_never_leaves_tls() {
-        let settings = Settings {
-            can_encrypt_audio: true,
-            ..settings()
-        };
+        let settings = settings();
         let hop = |address: &str, protocol| {
             let target = DialTarget {
                 protocol,

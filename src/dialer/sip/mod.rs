@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::dialer::{Dialer, Parts};
-use crate::media::{CodecName, DigitsBy};
+use crate::media::{CodecName, DigitsBy, Encryption};
 use crate::network::Transport;
 use crate::secret::Secret;
 
@@ -57,21 +57,8 @@ pub struct Settings {
     pub codecs: Vec<CodecName>,
     /// How digits are sent.
     pub dtmf: DigitsBy,
-    /// Whether calls can have encrypted audio, without which `sips:` is not dialled.
-    pub can_encrypt_audio: bool,
-}
-
-/// What the edge needs of the `[sip]` section to reach far ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NetworkSettings {
-    /// Names a PEM file with more roots.
-    pub ca_file: Option<String>,
-    /// Base64 of SHA-256 of public keys (SPKI), one of which the verified chain must contain; empty: any.
-    pub pin_sha256: Vec<String>,
-    /// Names the PEM files with our own certificate and with its key.
-    pub identity_files: Option<(String, String)>,
-    /// A DNS server for SIP names; `None`: those of the system.
-    pub resolver: Option<SocketAddr>,
+    /// Whether audio is encrypted.
+    pub srtp: Encryption,
 }
 
 /// Builds the SIP dialer.

@@ -7,11 +7,13 @@ use thiserror::Error;
 
 use crate::media::{CodecName, Direction};
 
+mod crypto;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use crypto::Crypto;
 pub use read::{answer, read_answer};
 pub use write::offer;
 
@@ -35,6 +37,8 @@ pub struct OfferParts {
     pub version: u64,
     /// Who sends.
     pub direction: Direction,
+    /// Our keys; `None`: audio is plain.
+    pub crypto: Option<Crypto>,
 }
 
 /// What was offered: an answer cannot be read without it.
@@ -60,9 +64,12 @@ pub enum AnswerFault {
     /// No audio stream, or all of them refused with port 0.
     #[error("the far end refused audio")]
     NoAudio,
-    /// Audio over another protocol than RTP/AVP.
-    #[error("audio comes by {0}, which is not RTP/AVP")]
+    /// Audio over a protocol that we do not speak, or not in this call.
+    #[error("audio comes by {0}, which this call cannot take")]
     Protocol(String),
+    /// Audio must be encrypted, and no line of keys can be used.
+    #[error("the far end does not encrypt audio in a way that we know")]
+    NoKeys,
     /// No codec in common.
     #[error("no codec in common")]
     NoCommonCodec,
@@ -88,6 +95,7 @@ impl AnswerFault {
             Self::Streams { .. }
             | Self::NoAudio
             | Self::Protocol(_)
+            | Self::NoKeys
             | Self::NoCommonCodec
             | Self::NoAddress
             | Self::Address { .. } => 488,

@@ -27,6 +27,6 @@ pub(super) fn settings() -> Settings {
         inbound: 480,
         codecs: CodecName::BUILT_IN.to_vec(),
         dtmf: DigitsBy::Auto,
-        can_encrypt_audio: false,
+        srtp: Encryption::Prefer,
     }
 }

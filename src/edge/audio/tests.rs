@@ -285,6 +285,7 @@ fn plan(local: SocketAddr, remote: SocketAddr) -> Plan {
         remote,
         packet_time: Duration::from_millis(20),
         direction: Direction::SendReceive,
+        keys: None,
     }
 }
 

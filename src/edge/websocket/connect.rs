@@ -11,7 +11,7 @@ use crate::edge::names::Names;
 use crate::network::{ConnectFault, NamesAnswer};
 
 /// Whatever carries bytes both ways: TCP, TLS, a tunnel.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in crate::edge) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 

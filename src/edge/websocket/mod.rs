@@ -16,9 +16,11 @@ use super::wakes::Wakes;
 
 mod connect;
 mod proxy;
-mod session;
+pub(super) mod session;
 mod target;
 mod upgrade;
+
+pub(super) use connect::Stream;
 
 /// Opens links to the bridge.
 #[derive(Clone, Debug)]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::server::Callback;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use crate::agent::Wake;
 use crate::bridge::link::{Frame, LinkEvent, LinkFault, LinkId};
@@ -19,7 +20,7 @@ use crate::edge::wakes::Wakes;
 use super::connect::Stream;
 
 /// An open websocket over whatever carries it.
-pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
+pub(in crate::edge) type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// The contract's limits, which are those of API Gateway too.
 const LARGEST_MESSAGE: usize = 128 * 1024;
@@ -35,18 +36,29 @@ const NO_STATUS: u16 = 1005;
 
 /// Takes up the websocket's side of a stream that was upgraded.
 pub(super) async fn over(stream: Box<dyn Stream>) -> Socket {
-    let config = WebSocketConfig::default()
+    WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits())).await
+}
+
+/// Takes the server's side of a stream, when its request passes.
+pub(in crate::edge) async fn accept(
+    stream: Box<dyn Stream>,
+    guard: impl Callback + Unpin,
+) -> Result<Socket, Error> {
+    accept_hdr_async_with_config(stream, guard, Some(limits())).await
+}
+
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(LARGEST_MESSAGE))
-        .max_frame_size(Some(LARGEST_FRAME));
-    WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await
+        .max_frame_size(Some(LARGEST_FRAME))
 }
 
 /// Carries frames until the end; why it was lost, or `None` when it was closed here. The connection is gone when this
 /// returns, so that there is never a second one beside it.
-pub(super) async fn run(
+pub(in crate::edge) async fn run(
     socket: Socket,
     link: LinkId,
     mut end: LinkEnd,

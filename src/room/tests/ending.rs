@@ -149,14 +149,14 @@ fn the_daemons_stop_ends_the_call_and_places_none_any_more() {
     world.tell(Input::Leave);
     let left = [
         Refused(join, ErrorType::NotInOperation),
-        HangUp(call, EndedHere::PoweredOff),
+        HangUp(call, EndedHere::Stopped),
     ];
     assert_eq!(world.said(), left);
     let during = world.join("78");
     assert_eq!(world.said(), [Refused(during, ErrorType::NotInOperation)]);
     // Whoever stops it again does not call the daemon's stop off.
     world.tell(Input::StopForeground);
-    world.ended_here(call, EndedHere::PoweredOff);
+    world.ended_here(call, EndedHere::Stopped);
     assert_eq!(world.said(), [State(Idle, call)]);
     let after = world.join("78");
     let end = world.end_meeting();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sdp_types::{Media, RtpMap, Session};
 
+use super::crypto;
 use super::write::{self, PACKET_TIME, direction_name};
 use super::{AnswerFault, OfferParts, Offered, TELEPHONE_EVENT_ENCODING, shown};
 use crate::media::{CodecName, Direction, Plan};
@@ -83,9 +84,14 @@ fn first_usable(
 }
 
 fn plan_of(ours: &OfferParts, session: &Session, media: &Media, role: Role) -> Result<Plan, AnswerFault> {
-    if !media.proto.eq_ignore_ascii_case("RTP/AVP") {
+    let crypto = ours.crypto.as_ref();
+    if !crypto::is_speakable(crypto, media) {
         return Err(AnswerFault::Protocol(shown(&media.proto)));
     }
+    let keys = match role {
+        Role::Offerer => crypto::of_answer(crypto, media)?,
+        Role::Answerer => crypto::of_offer(crypto, media)?,
+    };
     let formats = Formats::of(media);
     let (codec, send_payload_type) = formats.first_of(&ours.codecs).ok_or(AnswerFault::NoCommonCodec)?;
     let digits = if ours.telephone_event {
@@ -112,6 +118,7 @@ fn plan_of(ours: &OfferParts, session: &Session, media: &Media, role: Role) -> R
         remote,
         packet_time: read_packet_time(media),
         direction: agreed_direction(ours.direction, theirs),
+        keys,
     })
 }
 

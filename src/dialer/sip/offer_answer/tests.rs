@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::media::Plan;
+use crate::chance::Chance;
+use crate::media::srtp::{Key, Suite};
+use crate::media::{Encryption, Plan};
+use crate::network::Transport;
 
 #[test]
 fn our_offer_is_what_the_rfcs_ask_for() {
@@ -57,6 +60,7 @@ fn a_plain_answer_makes_a_plan() {
             remote: "198.51.100.1:4000".parse().unwrap(),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
+            keys: None,
         }
     );
 }
@@ -388,6 +392,136 @@ fn both_sides_of_an_exchange_agree() {
     assert_eq!(at_answerer.telephone_event, at_offerer.telephone_event);
 }
 
+#[test]
+fn an_encrypted_offer_has_a_key_of_each_suite() {
+    let text = String::from_utf8(offer(&encrypted(Encryption::Require))).unwrap();
+    assert!(text.contains("m=audio 16384 RTP/SAVP 0 8 101\r\n"), "{text}");
+    let lines: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=crypto:"))
+        .map(|line| line.split_once(" inline:").unwrap())
+        .collect();
+    let suites: Vec<_> = lines.iter().map(|(suite, key)| (*suite, key.len())).collect();
+    assert_eq!(
+        suites,
+        [
+            ("1 AEAD_AES_256_GCM", 60),
+            ("2 AEAD_AES_128_GCM", 40),
+            ("3 AES_CM_128_HMAC_SHA1_80", 40)
+        ]
+    );
+    let beside = String::from_utf8(offer(&encrypted(Encryption::Prefer))).unwrap();
+    assert!(beside.contains("m=audio 16384 RTP/AVP 0 8 101\r\n") && beside.contains("a=crypto:3 "));
+    let printed = format!("{:?}", encrypted(Encryption::Require));
+    assert!(!lines.iter().any(|(_, key)| printed.contains(key)), "{printed}");
+}
+
+#[test]
+fn the_suite_of_the_answer_is_taken_with_our_key_and_theirs() {
+    for (tag, suite) in [
+        (1, Suite::AeadAes256Gcm),
+        (2, Suite::AeadAes128Gcm),
+        (3, Suite::AesCm128HmacSha1_80),
+    ] {
+        let theirs = Key::fresh(suite, &mut Chance::from_seed([tag; 32]));
+        let line = format!("a=crypto:{tag} {} inline:{}|2^31", suite.name(), theirs.expose());
+        for (wanted, protocol) in [
+            (Encryption::Require, "RTP/SAVP"),
+            (Encryption::Prefer, "RTP/AVP"),
+            (Encryption::Prefer, "RTP/SAVP"),
+        ] {
+            let ours = encrypted(wanted);
+            let lines = [ADDRESS, &format!("m=audio 4000 {protocol} 0"), &line];
+            let keys = read_answer(&ours, &description(&lines)).unwrap().keys.unwrap();
+            assert_eq!(keys.receive, theirs);
+            let offered = String::from_utf8(offer(&ours)).unwrap();
+            assert!(offered.contains(&format!(
+                "a=crypto:{tag} {} inline:{}\r\n",
+                suite.name(),
+                keys.send.expose()
+            )));
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_the_keys_that_it_owes_is_refused() {
+    let key = Key::fresh(Suite::AesCm128HmacSha1_80, &mut Chance::from_seed([5; 32]));
+    let line = |tag: u32| format!("a=crypto:{tag} AES_CM_128_HMAC_SHA1_80 inline:{}", key.expose());
+    let read = |wanted, protocol: &str, line: &str| {
+        let lines = [ADDRESS, &format!("m=audio 4000 {protocol} 0"), line];
+        read_answer(&encrypted(wanted), &description(&lines)).map(|plan| plan.keys.is_some())
+    };
+    let (require, prefer) = (Encryption::Require, Encryption::Prefer);
+    assert_eq!(
+        read(prefer, "RTP/AVP", "a=x"),
+        Ok(false),
+        "either answer is accepted"
+    );
+    assert_eq!(read(require, "RTP/AVP", "a=x"), Err(AnswerFault::NoKeys));
+    assert_eq!(read(require, "RTP/SAVP", "a=x"), Err(AnswerFault::NoKeys));
+    assert_eq!(read(prefer, "RTP/SAVP", "a=x"), Err(AnswerFault::NoKeys));
+    for wrong in [
+        line(1),
+        line(0),
+        line(4),
+        line(4_000_000_000),
+        "a=crypto:3 X".to_owned(),
+    ] {
+        assert_eq!(
+            read(prefer, "RTP/AVP", &wrong),
+            Err(AnswerFault::NoKeys),
+            "{wrong}"
+        );
+    }
+    assert_eq!(read(require, "RTP/SAVP", &line(3)), Ok(true));
+    assert_eq!(AnswerFault::NoKeys.status(), 488);
+}
+
+#[test]
+fn a_call_that_began_encrypted_stays_so() {
+    let mut ours = encrypted(Encryption::Prefer);
+    let plain = description(&[ADDRESS, "m=audio 4000 RTP/AVP 0"]);
+    assert_eq!(answer(&ours, &plain).unwrap().1.keys, None);
+    ours.crypto = ours.crypto.map(Crypto::kept);
+    assert_eq!(answer(&ours, &plain).unwrap_err(), AnswerFault::NoKeys);
+}
+
+#[test]
+fn both_sides_of_an_encrypted_exchange_agree_and_a_second_one_changes_no_key() {
+    let theirs = OfferParts {
+        address: "198.51.100.1:4000".parse().unwrap(),
+        crypto: Crypto::of_call(
+            Encryption::Require,
+            false,
+            Transport::Tls,
+            &mut Chance::from_seed([77; 32]),
+        ),
+        ..ours()
+    };
+    for wanted in [Encryption::Require, Encryption::Prefer] {
+        let ours = encrypted(wanted);
+        let (body, at_answerer) = answer(&ours, &offer(&theirs)).unwrap();
+        let at_offerer = read_answer(&theirs, &body).unwrap();
+        let (here, there) = (at_answerer.keys.unwrap(), at_offerer.keys.unwrap());
+        assert_eq!((&here.send, &here.receive), (&there.receive, &there.send));
+        let (_, again) = answer(&ours, &offer(&theirs)).unwrap();
+        assert_eq!(again.keys, Some(here));
+        assert!(
+            String::from_utf8(body)
+                .unwrap()
+                .contains("m=audio 16384 RTP/SAVP 0 101\r\n")
+        );
+    }
+}
+
+fn encrypted(wanted: Encryption) -> OfferParts {
+    OfferParts {
+        crypto: Crypto::of_call(wanted, false, Transport::Tls, &mut Chance::from_seed([6; 32])),
+        ..ours()
+    }
+}
+
 const ADDRESS: &str = "c=IN IP4 198.51.100.1";
 const EVENTS: &str = "a=rtpmap:101 telephone-event/8000";
 
@@ -399,6 +533,7 @@ fn ours() -> OfferParts {
         session_id: 7,
         version: 1,
         direction: Direction::SendReceive,
+        crypto: None,
     }
 }
 

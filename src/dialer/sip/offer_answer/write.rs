@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sdp_types::{Attribute, Connection, Media, MediaType, Origin, RtpMap, Session, Time, TransportProto};
 
+use super::crypto::{Crypto, Profile};
 use super::{OfferParts, TELEPHONE_EVENT, TELEPHONE_EVENT_ENCODING};
 use crate::media::{CodecName, Direction, Plan};
 
@@ -20,7 +21,16 @@ pub fn offer(parts: &OfferParts) -> Vec<u8> {
     if parts.telephone_event {
         formats.push((TELEPHONE_EVENT, TELEPHONE_EVENT_ENCODING));
     }
-    let audio = audio(parts, &formats, parts.direction, PACKET_TIME);
+    let mut audio = audio(parts, &formats, parts.direction, PACKET_TIME);
+    if let Some(crypto) = &parts.crypto {
+        audio.proto = match crypto.profile() {
+            Profile::Avp => TransportProto::RtpAvp.to_string(),
+            Profile::Savp => TransportProto::RtpSavp.to_string(),
+        };
+        for line in crypto.offer_lines() {
+            audio.add_attribute(Attribute::with_value("crypto", line));
+        }
+    }
     written(Session {
         times: vec![Time::new(0, 0)],
         medias: vec![audio],
@@ -41,7 +51,7 @@ pub(super) fn answer(ours: &OfferParts, theirs: &Session, accepted: usize, plan:
         .iter()
         .enumerate()
         .map(|(index, media)| match index == accepted {
-            true => audio(ours, &formats, plan.direction, plan.packet_time),
+            true => accepted_audio(ours, &formats, plan, media),
             false => refused(media),
         });
     written(Session {
@@ -55,6 +65,20 @@ pub(super) fn answer(ours: &OfferParts, theirs: &Session, accepted: usize, plan:
         medias: medias.collect(),
         ..session(ours)
     })
+}
+
+/// The stream that we take: by their protocol, with the key that answers theirs.
+fn accepted_audio(ours: &OfferParts, formats: &[(u8, Map)], plan: &Plan, theirs: &Media) -> Media {
+    let mut media = audio(ours, formats, plan.direction, plan.packet_time);
+    media.proto.clone_from(&theirs.proto);
+    let line = ours
+        .crypto
+        .as_ref()
+        .and_then(|crypto: &Crypto| crypto.answer_line(theirs));
+    if let Some(line) = line.filter(|_| plan.keys.is_some()) {
+        media.add_attribute(Attribute::with_value("crypto", line));
+    }
+    media
 }
 
 /// Name and clock rate, as rtpmap spells them.

@@ -11,7 +11,7 @@ use crate::dialer::sip::Settings;
 use crate::dialer::sip::compose;
 use crate::dialer::sip::digest::Authenticator;
 use crate::dialer::sip::leg::{Act, Leg, Profile};
-use crate::dialer::sip::offer_answer::{self, OfferParts};
+use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
 use crate::dialer::sip::recovery;
 use crate::dialer::sip::transaction::table::ServerKey;
 use crate::dialer::sip::transaction::{Failure, PATIENCE, T1, T2};
@@ -197,6 +197,9 @@ impl Conversation {
     }
 
     fn go_on_with(&mut self, plan: Plan) {
+        if plan.keys.is_some() {
+            self.ours.crypto = self.ours.crypto.take().map(Crypto::kept);
+        }
         if plan != self.plan {
             self.plan = plan.clone();
             self.act(Act::Media(media::Command::Start(Box::new(plan))));

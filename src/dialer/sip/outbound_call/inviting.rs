@@ -11,7 +11,7 @@ use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
 use crate::dialer::sip::locate::Target;
-use crate::dialer::sip::offer_answer::{self, OfferParts};
+use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
 use crate::dialer::sip::recovery::{self, RecordedState};
 use crate::dialer::sip::request::Whither;
 use crate::dialer::sip::transaction::Failure;
@@ -41,6 +41,7 @@ impl OutboundCall {
             session_id: self.identity.session_id,
             version: 1,
             direction: Direction::SendReceive,
+            crypto: self.crypto(reached.target.transport),
         };
         let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
         self.number = self.number.saturating_add(1);
@@ -270,12 +271,22 @@ impl OutboundCall {
         }
     }
 
-    fn converse(&mut self, leg: Leg, offered: OfferParts, plan: media::Plan, response: &Response) {
+    /// Our keys for an INVITE: nobody else has them, nor had an INVITE before.
+    fn crypto(&mut self, transport: Transport) -> Option<Crypto> {
+        let wanted = self.profile.settings.srtp;
+        let is_sips = self.identity.to.scheme() == Scheme::Sips;
+        Crypto::of_call(wanted, is_sips, transport, &mut self.chance)
+    }
+
+    fn converse(&mut self, leg: Leg, mut offered: OfferParts, plan: media::Plan, response: &Response) {
         let agreed = Agreed {
             transport: leg.invitation.target.transport,
             codec: plan.codec.name(),
-            srtp: false,
+            srtp: plan.keys.is_some(),
         };
+        if plan.keys.is_some() {
+            offered.crypto = offered.crypto.map(Crypto::kept);
+        }
         self.acts
             .push_back(Act::Media(media::Command::Start(Box::new(plan.clone()))));
         self.acts.push_back(Act::Event(CallEvent::Answered {

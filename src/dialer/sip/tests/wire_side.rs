@@ -9,6 +9,7 @@ use crate::call::{CallCommand, CallEvent, CallId, DialTarget, EndReason, EndedHe
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::wire::{Message, Method, Request};
 use crate::dialer::{Dialer, Input, Output};
+use crate::media::Encryption;
 use crate::network::{ConnectFault, FlowEvent, FlowId, FlowRequest, Transport};
 use crate::record::{Restored, Slot};
 use crate::secret::Secret;
@@ -189,7 +190,11 @@ fn the_public_address_stands_in_for_ours() {
 
 #[test]
 fn what_needs_encrypted_audio_ends_at_once_in_plain_words() {
-    let mut world = World::new();
+    let settings = Settings {
+        srtp: Encryption::Off,
+        ..settings()
+    };
+    let mut world = World::with(settings, Restored::default());
     let call = CallId(uuid::Uuid::from_u128(7));
     let target = DialTarget {
         protocol: Protocol::Sips,

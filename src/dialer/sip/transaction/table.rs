@@ -208,13 +208,6 @@ impl Transactions {
         self.clients.remove(key);
     }
 
-    /// From here on another one is told about the requests of an owner.
-    pub fn hand_over(&mut self, from: Owner, to: Owner) {
-        for client in self.clients.values_mut().filter(|client| client.owner == from) {
-            client.owner = to;
-        }
-    }
-
     /// Takes a response; gives it back when it matches nothing.
     pub fn handle_response(&mut self, now: Now, response: Response) -> Option<Response> {
         let key = ClientKey::of_response(&response);

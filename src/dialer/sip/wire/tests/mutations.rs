@@ -88,6 +88,7 @@ fn any_session_description_is_read_without_harm() {
         session_id: 1,
         version: 1,
         direction: Direction::SendReceive,
+        crypto: None,
     };
     let mut chance = Chance::from_seed([0x54; 32]);
     let mut planned = 0;
