@@ -34,6 +34,9 @@ _meetd() {
             meetd,help)
                 cmd="meetd__subcmd__help"
                 ;;
+            meetd,hold)
+                cmd="meetd__subcmd__hold"
+                ;;
             meetd,join)
                 cmd="meetd__subcmd__join"
                 ;;
@@ -64,6 +67,9 @@ _meetd() {
             meetd__subcmd__help,help)
                 cmd="meetd__subcmd__help__subcmd__help"
                 ;;
+            meetd__subcmd__help,hold)
+                cmd="meetd__subcmd__help__subcmd__hold"
+                ;;
             meetd__subcmd__help,join)
                 cmd="meetd__subcmd__help__subcmd__join"
                 ;;
@@ -83,7 +89,7 @@ _meetd() {
 
     case "${cmd}" in
         meetd)
-            opts="-h -V --config --socket --set --help --version run check config doctor status join end dtmf volume help"
+            opts="-h -V --config --socket --set --help --version run check config doctor status join end hold dtmf volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,7 +237,7 @@ _meetd() {
             return 0
             ;;
         meetd__subcmd__help)
-            opts="run check config doctor status join end dtmf volume help"
+            opts="run check config doctor status join end hold dtmf volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +334,20 @@ _meetd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        meetd__subcmd__help__subcmd__hold)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         meetd__subcmd__help__subcmd__join)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -377,6 +397,28 @@ _meetd() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        meetd__subcmd__hold)
+            opts="-h --config --socket --help on off"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -2,6 +2,7 @@
 //! printed is what `docs/reliability.md` promises.
 
 #![allow(
+    clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
