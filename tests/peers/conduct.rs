@@ -34,6 +34,13 @@ pub enum Manner {
     PortZero,
 }
 
+impl Manner {
+    /// Whether it says that it rings.
+    pub fn rings(&self) -> bool {
+        matches!(self, Self::Answer { .. } | Self::RingForEver)
+    }
+}
+
 /// What it sounds like, and asks for.
 #[derive(Clone, Debug)]
 pub struct Voice {

@@ -390,7 +390,7 @@ impl Shared {
                 .filter(|(name, _)| name.starts_with("Conta") || name == "Content-Type");
             again.headers.extend(kept);
             self.send(path, again);
-        } else {
+        } else if self.manner.look(Manner::rings) {
             self.send(path, invite.response(180, "Ringing", &format!("far{call}")));
         }
     }
