@@ -16,14 +16,14 @@
 //! | [`alexa::messages`] | what can be said over the bridge, as types: a list and a file each | words |
 //! | [`alexa::client`] | connected? signed in? in a dialog? Three small machines | `alexa::messages` |
 //! | [`bridge`] | sessions (when to try, ping, give up), who is told what, who waits for which answer, what is not done twice | `alexa` |
-//! | [`room`] | what the room does next: directives, dial plan, deadlines, reports | `alexa::messages` |
+//! | [`room`] | what the room does next: directives, dial plan, deadlines, reports | `alexa::messages`, `media` |
 //! | [`media`] | what was agreed, RTP streams, digits, quality | words |
 //! | [`dialer`] | makes calls: the trait, its table, SIP | `media` |
-//! | [`control`] | what `meetd status`, `join`, `end` ask of the running daemon | words |
+//! | [`control`] | what `meetd status`, `join`, `end`, `dtmf`, `hold`, `volume` ask of the running daemon | words |
 //! | [`agent`] | all machines as one | all of the above |
 //! | [`config`] | files, environment and flags to one checked configuration; one table of keys | every module's `Settings` |
 //! | [`doctor`] | what a call needs, judged, with the remedies | `bridge`, `config`, `control` |
-//! | [`edge`] | the world: clock, network, names, TLS, websocket, control socket, store, journal, audio | words, `Settings`, the pure types it carries |
+//! | [`edge`] | the world: clock, network, names, TLS, websocket, local link, control socket, store, journal, audio | words, `Settings`, the pure types it carries |
 //! | [`daemon`] | the only loop: wait for a wake, feed the agent, carry out its effects in order | `agent`, `edge`, `config` |
 //! | [`cli`] | a file for each subcommand | `config`, `edge`, `daemon`, `control`, `doctor` |
 //!
