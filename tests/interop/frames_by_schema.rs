@@ -128,13 +128,5 @@ fn broken(frame: &Value) -> Value {
 }
 
 fn send_dtmf(call: &str) -> Value {
-    json!({
-        "header": {
-            "version": "4.0",
-            "messageType": "Publish",
-            "id": "5f1a8a0e-6a0c-4b53-9d0f-0d8e6c1f5a12",
-            "messageDescription": {"topic": "PhoneCallController", "action": "SendDTMF"},
-        },
-        "payload": {"callId": call, "signal": "1"},
-    })
+    directives::phone_call("SendDTMF", json!({"callId": call, "signal": "1"}))
 }

@@ -24,3 +24,4 @@ mod local_link;
 mod microphone;
 mod refusals;
 mod secrets;
+mod tables;
