@@ -299,6 +299,10 @@ impl Agent {
                 self.effects.push_back(Effect::Record { slot, content })
             }
             bridge::Output::Sync => self.effects.push_back(Effect::Sync),
+            bridge::Output::AssistantListens(listens) => {
+                self.room
+                    .handle_input(now, room::Input::AssistantListens(listens));
+            }
             bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
             bridge::Output::SendDigits { call, signal } => {
                 self.room
@@ -352,12 +356,14 @@ impl Agent {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
         | CallCommand::SendDigits { call, .. }
-        | CallCommand::Hold { call, .. }) = &command;
+        | CallCommand::Hold { call, .. }
+        | CallCommand::Mute { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
-            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } | CallCommand::Hold { .. } => {
-                self.routes.calls.get(call).copied()
-            }
+            CallCommand::HangUp { .. }
+            | CallCommand::SendDigits { .. }
+            | CallCommand::Hold { .. }
+            | CallCommand::Mute { .. } => self.routes.calls.get(call).copied(),
         };
         let Some(index) = index else {
             // A call whose end is on its way to the room, or a dialer that the checked configuration cannot name.

@@ -119,6 +119,8 @@ pub enum Output {
         /// What.
         directive: Directive,
     },
+    /// To the room: what is said there is said to an assistant from here on, or to the meeting again.
+    AssistantListens(bool),
     /// To the room: no dialog was in the foreground, so the call, or the join being placed, stops.
     StopForeground,
     /// To the room: send these digits.
