@@ -89,7 +89,12 @@ pub enum Output {
     /// To everyone.
     Report(Report),
     /// To the store, in place of what it was given before: for [`Room::restored`].
-    Keep(Vec<u8>),
+    Keep {
+        /// What the room is set to.
+        equipment: Equipment,
+        /// The directive that did it, when it must not be done twice.
+        once: Option<AskId>,
+    },
 }
 
 /// The meeting room.
@@ -127,7 +132,8 @@ impl Room {
 
     /// The same, set to what the last process wrote down.
     pub fn restored(mut self, record: Option<&[u8]>) -> Self {
-        self.equipment = record.and_then(Equipment::from_record).unwrap_or_default();
+        let read = record.and_then(Equipment::from_record);
+        self.equipment = read.map(|(equipment, _)| equipment).unwrap_or_default();
         self
     }
 

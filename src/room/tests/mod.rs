@@ -194,7 +194,7 @@ fn in_words(output: &Output) -> Said {
             Outcome::State(properties) => Said::Told(*ask, properties.clone()),
             Outcome::Discovered(_) => Said::Discovered(*ask),
         },
-        Output::Keep(record) => Said::Kept(Equipment::from_record(record).expect("a record")),
+        Output::Keep { equipment, .. } => Said::Kept(*equipment),
         Output::Report(Report::CallState(state)) => Said::State(state.state, state.call.expect("a call")),
         Output::Report(Report::DigitsSent { call }) => Said::DigitsSent(call.clone()),
         Output::Report(Report::DigitsFailed { call, code, .. }) => Said::DigitsFailed(call.clone(), *code),
