@@ -107,10 +107,10 @@ fn stop_foreground_activity_in() {
     engine.wait_for("StopForegroundActivity", |_| true);
     engine.dialog(2, "IDLE");
     room.bridge.wait_for_frames("the end of the dialog", |frames| {
-        let of_dialog = frames
+        let mut of_dialog = frames
             .iter()
             .filter(|frame| action(frame) == "DialogStateChanged");
-        (of_dialog.last()?["payload"]["state"] == "IDLE").then_some(())
+        (of_dialog.next_back()?["payload"]["state"] == "IDLE").then_some(())
     });
     // For 2 s a stop is late. It has no reply: an answer to a directive behind it shows that it was heard.
     let over = Instant::now();

@@ -68,8 +68,7 @@ fn is_passed_on(state: &str, before: &str) {
                 .map(|frame| frame["payload"]["state"].as_str().unwrap())
                 .collect();
             told_of.retain(|state| *state != "IDLE" || assistant != 2 || before != "IDLE");
-            (told_of.last() == Some(&state) && told_of.len() >= usize::from(before != "IDLE") + 1)
-                .then_some(())
+            (told_of.last() == Some(&state) && told_of.len() > usize::from(before != "IDLE")).then_some(())
         });
         let dialogs = room.home.status()["dialogs"].clone();
         assert!(dialogs.as_array().unwrap().contains(&told), "{dialogs}");

@@ -223,7 +223,7 @@ fn rate_limit_exceeded() {
 fn internal_error() {
     let taken = loop {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        if socket.local_addr().unwrap().port() % 2 == 0 {
+        if socket.local_addr().unwrap().port().is_multiple_of(2) {
             break socket;
         }
     };
