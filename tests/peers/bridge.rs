@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::Watched;
+use super::{Watched, frames};
 
 /// What it does with whoever connects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -277,6 +277,13 @@ impl Bridge {
             .wait_for("a connection to send on", |inside| inside.current.clone());
         // A connection that is just going away takes no orders; what the test waits for next tells.
         let _ = current.send(order);
+    }
+}
+
+impl Drop for Bridge {
+    /// Whatever the test was about, all that the daemon said must fit the schema.
+    fn drop(&mut self) {
+        frames::all_fit(&self.frames());
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::bridge::action;
-use super::{HANG_GUARD, Watched};
+use super::{HANG_GUARD, Watched, frames};
 
 /// What came so far, and whether it is over; or with which HTTP status it was refused.
 #[derive(Debug, Default)]
@@ -190,5 +190,12 @@ impl LocalClient {
     #[track_caller]
     pub fn refused(&self) -> u16 {
         self.heard.wait_for("the refusal", |heard| heard.refused)
+    }
+}
+
+impl Drop for LocalClient {
+    /// What clients are told must fit the schema as well.
+    fn drop(&mut self) {
+        frames::all_fit(&self.heard.look(|heard| heard.frames.clone()));
     }
 }
