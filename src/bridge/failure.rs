@@ -77,6 +77,10 @@ fn of_link(fault: &LinkFault) -> Consequence {
             auth: auth(AuthState::Uninitialized, AuthError::InvalidRequest),
             patience: Patience::BackOff,
         },
+        LinkFault::SameToken => Consequence {
+            patience: Patience::Longest,
+            ..pending(Reason::InvalidAuth)
+        },
         LinkFault::Connect(fault) => match fault {
             ConnectFault::Name(_) | ConnectFault::NameSlow(_) => pending(Reason::DnsTimedout),
             ConnectFault::Refused(_)

@@ -103,6 +103,7 @@ fn close_code(fault: &LinkFault) -> Option<u16> {
         LinkFault::TooLarge(_) => Some(1009),
         LinkFault::Protocol(_) => Some(1002),
         LinkFault::NoToken(_)
+        | LinkFault::SameToken
         | LinkFault::Connect(_)
         | LinkFault::HandshakeSlow
         | LinkFault::Http { .. }

@@ -62,4 +62,16 @@ fn unrecoverable_error() {
     room.is_told("PENDING", "INVALID_AUTH");
     room.meetd.stop();
     assert_eq!(room.bridge.events().len(), 1, "it was tried again at once");
+    // Another token is tried with long before that.
+    let bridge = Bridge::start_with(Welcome::Refuse(403), None);
+    let mut home = Home::new(&bridge);
+    home.set("bridge.token_file", "\"bridge-token\"")
+        .set("bridge.reconnect_max", "\"1h\"");
+    home.write("bridge-token", "forbidden\n");
+    let room = Watched::of(bridge, home);
+    room.is_signed("UNRECOVERABLE_ERROR", "UNAUTHORIZED_CLIENT");
+    room.bridge.welcome(Welcome::Accept);
+    room.home.write("bridge-token", "admitted\n");
+    room.is_signed("REFRESHED", "NO_ERROR");
+    room.meetd.stop();
 }
