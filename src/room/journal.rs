@@ -14,6 +14,7 @@ pub fn placed(call: &Call) {
     info!(
         event = "call-placed",
         call_id = %call.id,
+        directive_id = call.directive_id.as_deref(),
         meeting_provider = call.planned.provider,
         protocol = call.planned.target.protocol.name(),
         remote = call.planned.target.shown,
@@ -57,6 +58,7 @@ pub fn answered(now: Now, call: &Call, agreed: &Agreed) {
     info!(
         event = "call-answered",
         call_id = %call.id,
+        directive_id = call.directive_id.as_deref(),
         meeting_provider = call.planned.provider,
         remote = call.planned.target.shown,
         transport = agreed.transport.in_lower_case(),
@@ -82,7 +84,8 @@ pub fn digits_sent(call: &Call) {
         event = "digits-sent",
         call_id = %call.id,
         meeting_provider = call.planned.provider,
-        "PIN entered"
+        "entered as digits: {}",
+        call.planned.entered()
     );
 }
 
@@ -152,6 +155,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
             $level!(
                 event = $event,
                 call_id = %call.id,
+                directive_id = call.directive_id.as_deref(),
                 meeting_provider = call.planned.provider,
                 remote = call.planned.target.shown,
                 end_reason,
