@@ -95,7 +95,8 @@ pub struct Figures {
     pub mos: Option<f32>,
     /// Whether the far end should hear the room: neither on hold nor muted.
     pub is_sending: bool,
-    /// How long ago the last packet came; since the start, or since hold ended, when none did.
+    /// How long ago the last packet came; since the start, or since hold ended, when none did. Zero while the far
+    /// end is not to send.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).
     pub far_level_dbfs: f32,
