@@ -129,7 +129,9 @@ fn the_lines_of_a_turn_leave_when_it_ends_and_a_warning_at_once_with_those_befor
     let written = || {
         journal.flush(Duration::from_secs(20));
         let seen = seen.lock().unwrap();
-        seen.iter().map(|line: &Line| line.message.clone()).collect::<Vec<_>>()
+        seen.iter()
+            .map(|line: &Line| line.message.clone())
+            .collect::<Vec<_>>()
     };
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let turn = journal.turn();
