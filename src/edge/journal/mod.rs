@@ -55,7 +55,7 @@ struct Lines {
     queue: SyncSender<Entry>,
     /// The lines of a turn that goes on: to wake the writer for each would take longer than all else between a
     /// directive and its INVITE.
-    held: Mutex<Option<Vec<Box<Line>>>>,
+    held: Mutex<Option<Vec<Line>>>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -116,12 +116,12 @@ impl Lines {
         let mut held = self.held();
         match &mut *held {
             Some(lines) => {
-                lines.push(Box::new(line));
+                lines.push(line);
                 if is_urgent || lines.len() >= QUEUE {
                     self.pass_on(std::mem::take(lines));
                 }
             }
-            None => self.pass_on([Box::new(line)]),
+            None => self.pass_on([line]),
         }
     }
 
@@ -132,15 +132,15 @@ impl Lines {
         }
     }
 
-    fn pass_on(&self, lines: impl IntoIterator<Item = Box<Line>>) {
+    fn pass_on(&self, lines: impl IntoIterator<Item = Line>) {
         for line in lines {
-            if let Err(TrySendError::Full(_)) = self.queue.try_send(Entry::Line(line)) {
+            if let Err(TrySendError::Full(_)) = self.queue.try_send(Entry::Line(Box::new(line))) {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Vec<Box<Line>>>> {
+    fn held(&self) -> MutexGuard<'_, Option<Vec<Line>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
