@@ -144,6 +144,7 @@ pub struct OutboundCall {
     audio: Audio,
     /// Where a stream was tried for the sake of a long INVITE.
     streams_tried: Vec<SocketAddr>,
+    is_muted: bool,
     state: State,
     acts: VecDeque<Act>,
 }
@@ -189,6 +190,7 @@ impl OutboundCall {
             progress: Progress::Nothing,
             audio: Audio::None,
             streams_tried: Vec::new(),
+            is_muted: false,
             state: State::Locating {
                 locating,
                 until: now.moment + LOCATING,

@@ -126,6 +126,9 @@ impl OutboundCall {
                 self.acts.push_back(Act::Media(media::Command::Reserve {
                     source: reached.source.ip(),
                 }));
+                if self.is_muted {
+                    self.acts.push_back(Act::Media(media::Command::Mute(true)));
+                }
                 self.audio = Audio::Asked;
                 self.enter(State::ReservingMedia {
                     reached,

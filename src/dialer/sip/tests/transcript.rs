@@ -116,6 +116,12 @@ impl Player {
                 self.world
                     .input(Input::Command(CallCommand::Hold { call, is_held }));
             }
+            "mute" => {
+                let is_muted = words.pop_front() == Some("on");
+                let call = self.call.expect("a call");
+                self.world
+                    .input(Input::Command(CallCommand::Mute { call, is_muted }));
+            }
             "digits-sent" => {
                 let call = self.call.expect("a call");
                 self.world.input(Input::Media(call, media::Event::DigitsSent));
@@ -455,6 +461,7 @@ impl Player {
         let found = match command {
             media::Command::Reserve { source } => format!("reserve {source}"),
             media::Command::Start(plan) => format!("start {} {}", plan.remote, direction(plan.direction)),
+            media::Command::Mute(is_muted) => format!("mute {}", if is_muted { "on" } else { "off" }),
             media::Command::SendDigits(script) => format!("digits {}", script.digits()),
             media::Command::Stop => "stop".to_owned(),
         };
