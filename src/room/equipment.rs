@@ -4,6 +4,7 @@ use crate::alexa::messages::directive::AskId;
 use crate::alexa::messages::outcome::{DeviceMode, ErrorType, Outcome, Refusal};
 use crate::alexa::messages::property::Property;
 use crate::call::EndedHere;
+use crate::media::Loudspeaker;
 use crate::time::Now;
 
 use super::journal;
@@ -58,6 +59,14 @@ impl Equipment {
     /// What the store keeps.
     pub fn to_record(self) -> Vec<u8> {
         vec![FORM, self.is_on.into(), self.volume, self.is_muted.into()]
+    }
+
+    /// What the loudspeaker shall do.
+    pub fn loudspeaker(self) -> Loudspeaker {
+        Loudspeaker {
+            volume: self.volume,
+            is_muted: self.is_muted,
+        }
     }
 
     /// All of it, for `StateReport`.
@@ -154,6 +163,9 @@ impl Room {
             return;
         }
         journal::set(self.equipment, next);
+        if self.equipment.loudspeaker() != next.loudspeaker() {
+            self.outputs.push_back(Output::SetLoudspeaker(next.loudspeaker()));
+        }
         self.equipment = next;
         self.outputs.push_back(Output::Keep(next.to_record()));
     }

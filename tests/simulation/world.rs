@@ -440,6 +440,7 @@ impl World {
                 answer: NamesAnswer::NotFound,
             }),
             Effect::Media { call, command } => self.media(call, command),
+            Effect::SetLoudspeaker(_) => None,
             Effect::Record { slot, content } => {
                 assert!(
                     content.len() <= slot.capacity(),
@@ -578,6 +579,7 @@ impl World {
                 self.audio.remove(&call);
                 None
             }
+            media::Command::Play(_) => None,
         }
     }
 

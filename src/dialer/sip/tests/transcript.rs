@@ -378,6 +378,7 @@ impl Player {
             media::Command::Start(plan) => format!("start {} {}", plan.remote, direction(plan.direction)),
             media::Command::SendDigits(script) => format!("digits {}", script.digits()),
             media::Command::Stop => "stop".to_owned(),
+            media::Command::Play(tone) => format!("play {tone:?}"),
         };
         assert_eq!(found, expected, "{}", self.line);
     }
