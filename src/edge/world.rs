@@ -93,7 +93,7 @@ impl World {
             bridge: Bridge::new(settings.bridge, secrets, names.clone()),
             links,
             flows: Flows::new(trust, wakes.clone()),
-            names,
+            names: settings.sip.resolver.map_or(names, Names::of_server),
             audio: Audio::new(settings.media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,
@@ -157,9 +157,10 @@ impl World {
             media::Command::Stop => self.sounding.remove(&call),
             // A tone may follow the end; what becomes of it is nobody's news.
             media::Command::Play(_) => false,
-            media::Command::Reserve { .. } | media::Command::Start(_) | media::Command::SendDigits(_) => {
-                self.sounding.insert(call)
-            }
+            media::Command::Reserve { .. }
+            | media::Command::Start(_)
+            | media::Command::Mute(_)
+            | media::Command::SendDigits(_) => self.sounding.insert(call),
         };
         let event = self.audio.command(call, command)?;
         Some(Wake::Media { call, event })

@@ -555,6 +555,7 @@ impl World {
                 );
                 None
             }
+            media::Command::Mute(_) => None,
             media::Command::SendDigits(script) => {
                 let mut time = Duration::ZERO;
                 for step in &script.0 {

@@ -43,7 +43,7 @@ pub struct Audio {
 /// ```
 enum Call {
     /// The socket waits for a plan.
-    Reserved(UdpSocket),
+    Reserved { socket: UdpSocket, is_muted: bool },
     /// The pacer has the socket. Dropping this ends it.
     Running(SyncSender<Order>),
 }
@@ -66,7 +66,7 @@ impl Audio {
         self.loudspeaker = loudspeaker;
         let talking = self.calls.values().filter_map(|call| match call {
             Call::Running(orders) => Some(orders),
-            Call::Reserved(_) => None,
+            Call::Reserved { .. } => None,
         });
         let sounding = self.sounding.iter().map(|(_, orders)| orders);
         for orders in talking.chain(sounding) {
@@ -87,7 +87,8 @@ impl Audio {
                 }
                 match ports::reserve(source, &self.settings.rtp_ports, &mut self.chance) {
                     Ok((socket, local)) => {
-                        self.calls.insert(call, Call::Reserved(socket));
+                        let is_muted = false;
+                        self.calls.insert(call, Call::Reserved { socket, is_muted });
                         Some(Event::Reserved { local })
                     }
                     Err(fault) => Some(Event::ReserveFailed {
@@ -96,6 +97,7 @@ impl Audio {
                 }
             }
             Command::Start(plan) => self.start(call, plan),
+            Command::Mute(is_muted) => self.mute(call, is_muted),
             Command::SendDigits(script) => self
                 .order(call, Order::SendDigits(script))
                 .map(|why| Event::DigitsFailed { why }),
@@ -111,8 +113,8 @@ impl Audio {
     }
 
     fn start(&mut self, call: CallId, plan: Box<Plan>) -> Option<Event> {
-        let socket = match self.calls.remove(&call) {
-            Some(Call::Reserved(socket)) => socket,
+        let (socket, is_muted) = match self.calls.remove(&call) {
+            Some(Call::Reserved { socket, is_muted }) => (socket, is_muted),
             Some(running @ Call::Running(_)) => {
                 self.calls.insert(call, running);
                 return self
@@ -134,6 +136,7 @@ impl Audio {
         match orders {
             Ok(orders) => {
                 // A pacer that has heard nothing of voices waits for this.
+                let _ = orders.try_send(Order::Mute(is_muted));
                 let _ = orders.try_send(Order::Start(socket, plan));
                 self.calls.insert(call, Call::Running(orders));
                 None
@@ -142,6 +145,17 @@ impl Audio {
                 why: format!("no thread for audio: {error}"),
             }),
         }
+    }
+
+    /// A voice that cannot be silenced is worse than none: such a call's audio ends.
+    fn mute(&mut self, call: CallId, wanted: bool) -> Option<Event> {
+        if let Some(Call::Reserved { is_muted, .. }) = self.calls.get_mut(&call) {
+            *is_muted = wanted;
+            return None;
+        }
+        let why = self.order(call, Order::Mute(wanted))?;
+        self.calls.remove(&call);
+        Some(Event::DeviceLost { why })
     }
 
     fn stop(&mut self, call: CallId) {
@@ -192,7 +206,7 @@ impl Audio {
                 .try_send(order)
                 .err()
                 .map(|_| "the audio thread does not answer".to_owned()),
-            Some(Call::Reserved(_)) | None => Some("the audio of this call has not started".to_owned()),
+            Some(Call::Reserved { .. }) | None => Some("the audio of this call has not started".to_owned()),
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Order {
     Start(UdpSocket, Box<Plan>),
     /// Go on with this plan.
     Change(Box<Plan>),
+    /// Send silence in the place of the microphone, or the microphone again.
+    Mute(bool),
     /// Send these digits.
     SendDigits(DigitScript),
     /// No more voices; the tone that follows is the last sound.
@@ -53,6 +55,7 @@ pub enum Order {
 pub struct Pacer {
     orders: Receiver<Order>,
     state: State,
+    is_muted: bool,
     tone: Option<Playing>,
     fader: Fader,
     device: Device,
@@ -104,6 +107,7 @@ impl Pacer {
                 let pacer = Self {
                     orders: taken,
                     state: State::Before,
+                    is_muted: false,
                     tone: None,
                     fader: Fader::new(loudspeaker),
                     device: Device::start(devices),
@@ -150,6 +154,7 @@ impl Pacer {
                 });
             }
             talk.stream = Stream::new(now, talk.stream.plan().clone(), &mut self.chance);
+            talk.stream.mute(self.is_muted);
         }
     }
 
@@ -195,6 +200,12 @@ impl Pacer {
         match (order, &mut self.state) {
             (Order::Start(socket, plan), State::Before) => self.start(socket, *plan),
             (Order::Change(plan), State::Talking(talk)) => talk.stream.apply(beat::now(), *plan),
+            (Order::Mute(is_muted), state) => {
+                self.is_muted = is_muted;
+                if let State::Talking(talk) = state {
+                    talk.stream.mute(is_muted);
+                }
+            }
             (Order::SendDigits(script), State::Talking(talk)) => talk.stream.send_digits(script),
             (Order::Stop, State::Before | State::Talking(_)) => self.stop(),
             (Order::Play(tone), _) => self.tone = tone.map(Playing::new),
@@ -209,7 +220,8 @@ impl Pacer {
     /// The first packet leaves at once, whenever the next beat of a tone would have been.
     fn start(&mut self, socket: UdpSocket, plan: Plan) {
         let now = beat::now();
-        let stream = Stream::new(now, plan, &mut self.chance);
+        let mut stream = Stream::new(now, plan, &mut self.chance);
+        stream.mute(self.is_muted);
         self.tone = None;
         self.beat = Beat::begin(now);
         self.patience = MOST_DATAGRAMS;

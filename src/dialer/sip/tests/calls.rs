@@ -2,13 +2,6 @@
 
 use super::transcript::{play, play_with_password};
 
-/// A transcript by its name.
-macro_rules! transcript {
-    ($name:literal) => {
-        include_str!(concat!("../../../../tests/data/sip_calls/", $name, ".txt"))
-    };
-}
-
 #[test]
 fn a_call_rings_is_answered_and_is_hung_up_here() {
     play(transcript!("normal_call"));
@@ -267,6 +260,11 @@ fn reliable_progress_is_acknowledged_once_and_in_order() {
 #[test]
 fn the_room_holds_and_resumes() {
     play(transcript!("hold_by_us"));
+}
+
+#[test]
+fn a_muted_room_is_silent_from_the_first_packet_and_the_far_end_is_not_asked() {
+    play(transcript!("mute"));
 }
 
 #[test]
