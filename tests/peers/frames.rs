@@ -63,6 +63,10 @@ struct Checker {
 }
 
 impl Checker {
+    #[expect(
+        clippy::zombie_processes,
+        reason = "it serves until this process ends, and ends with it"
+    )]
     fn start(python: &Path) -> Self {
         let mut child = Command::new(python)
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/check_frames.py"))
