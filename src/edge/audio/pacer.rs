@@ -145,25 +145,26 @@ impl Pacer {
 
     fn tick(&mut self) {
         let microphone = self.device.listen();
-        let remote = self.stream.remote();
-        let sent = self
-            .stream
-            .tick(beat::now(), &microphone)
-            .map(|packet| self.socket.send_to(packet, remote));
-        match sent {
-            Some(Err(error)) => {
-                self.stream.not_sent();
-                if !self.send_failed {
-                    tracing::debug!(call_id = %self.outbox.call(), %remote, "RTP cannot be sent: {error}");
-                }
-                self.send_failed = true;
-            }
-            Some(Ok(_)) => self.send_failed = false,
-            None => {}
+        self.stream.tick(beat::now(), &microphone);
+        while let Some((to, packet)) = self.stream.poll_packet() {
+            self.send(to, &packet);
         }
         let mut frame = [0; FRAME];
         self.stream.play(&mut frame);
         self.device.say(frame);
+    }
+
+    fn send(&mut self, to: SocketAddr, packet: &[u8]) {
+        match self.socket.send_to(packet, to) {
+            Ok(_) => self.send_failed = false,
+            Err(error) => {
+                self.stream.not_sent();
+                if !self.send_failed {
+                    tracing::debug!(call_id = %self.outbox.call(), remote = %to, "RTP cannot be sent: {error}");
+                }
+                self.send_failed = true;
+            }
+        }
     }
 
     /// Waits for the next tick and receives meanwhile, so that jitter is measured by when packets come.
