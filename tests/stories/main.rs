@@ -21,5 +21,6 @@ mod endings;
 mod equipment;
 mod joining;
 mod local_link;
+mod microphone;
 mod refusals;
 mod secrets;
