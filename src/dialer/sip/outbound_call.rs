@@ -21,6 +21,7 @@ use crate::time::{Deadline, Moment, Now};
 
 mod confirmed;
 mod conversation;
+mod early;
 mod ending;
 mod info_digits;
 mod inviting;
@@ -29,7 +30,7 @@ mod reliable;
 mod session_timer;
 
 use conversation::Conversation;
-use reliable::EarlyDialogs;
+use early::EarlyDialogs;
 use session_timer::SessionTimer;
 
 /// The edge gives up on names and connections before this; nothing waits longer even if it does not.
@@ -224,11 +225,10 @@ impl OutboundCall {
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {
             State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
+            State::Inviting { .. } | State::Early { .. } => self.early.owns(request),
             State::Locating { .. }
             | State::Connecting { .. }
             | State::ReservingMedia { .. }
-            | State::Inviting { .. }
-            | State::Early { .. }
             | State::Ended => false,
         }
     }
