@@ -33,7 +33,7 @@ impl OutboundCall {
         let offered = match &self.state {
             State::Inviting { offered, .. } | State::Early { offered, .. } => offered.clone(),
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Confirmed(_)
             | State::Ended => return,
