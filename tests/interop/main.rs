@@ -65,6 +65,12 @@ const STORIES: &[runner::Story] = &[
     }),
     ("sipp_is_busy_with_486_udp", || sipp_stories::busy_486(Udp)),
     ("sipp_is_busy_with_486_tcp", || sipp_stories::busy_486(Tcp)),
+    ("sipp_sends_the_call_on_with_302_udp", || {
+        sipp_stories::moved_302(Udp)
+    }),
+    ("sipp_sends_the_call_on_with_302_tcp", || {
+        sipp_stories::moved_302(Tcp)
+    }),
     ("sipp_answers_after_183_udp", || {
         sipp_stories::progress_183_then_200(Udp)
     }),
@@ -110,6 +116,10 @@ const STORIES: &[runner::Story] = &[
     (
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
+    ),
+    (
+        "kamailio_refuses_sips_with_416_and_is_asked_as_sip",
+        kamailio_stories::a_416_to_sips_is_tried_as_sip,
     ),
     (
         "a_bad_certificate_ends_the_call_before_the_invite",
