@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::call::DigitScript;
 
+pub mod call_tones;
 pub mod codec;
 pub mod digits;
 pub mod jitter;
+pub mod loudspeaker;
 pub mod mos;
 pub mod plan;
 pub mod quality;
@@ -18,6 +20,8 @@ pub mod sender;
 pub mod srtp;
 pub mod stream;
 
+pub use call_tones::CallTone;
+pub use loudspeaker::Loudspeaker;
 pub use plan::{CodecName, Direction, Plan};
 pub use stream::Stream;
 
@@ -43,6 +47,9 @@ pub enum Command {
     SendDigits(DigitScript),
     /// End and close. Nothing is heard of this call's audio afterwards.
     Stop,
+    /// Let the room hear this in place of what it hears of tones; `None`: nothing more. Before [`Command::Start`] and
+    /// after [`Command::Stop`], too; nothing is answered.
+    Play(Option<CallTone>),
 }
 
 /// What the audio side tells, for one call.
@@ -95,7 +102,8 @@ pub struct Figures {
     pub mos: Option<f32>,
     /// Whether the far end should hear the room: neither on hold nor muted.
     pub is_sending: bool,
-    /// How long ago the last packet came; since the start, or since hold ended, when none did.
+    /// How long ago the last packet came; since the start, or since hold ended, when none did. Zero while the far
+    /// end is not to send.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).
     pub far_level_dbfs: f32,
@@ -120,6 +128,8 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// Without RTP and RTCP for this long the call ends; `None`: never.
     pub rtp_timeout: Option<Duration>,
+    /// Whether the room hears [`Command::Play`].
+    pub tones: bool,
 }
 
 /// A source of audio.

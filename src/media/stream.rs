@@ -201,7 +201,11 @@ impl Stream {
             sent: self.sender.sent(),
             loss_percent: quality.loss_percent(),
             jitter_ms: quality.jitter_ms(),
-            silent_for: self.receiver.silent_for(now),
+            // On hold nothing is due, so that nothing is missed.
+            silent_for: match self.plan.direction.receives() {
+                true => self.receiver.silent_for(now),
+                false => Duration::ZERO,
+            },
             far_level_dbfs: self.far.dbfs(),
             near_level_dbfs: self.near.dbfs(),
         }

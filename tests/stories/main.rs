@@ -12,6 +12,7 @@
 mod peers;
 
 mod bad_bridges;
+mod bad_disks;
 mod bad_far_ends;
 mod commands;
 mod deadlines;

@@ -10,6 +10,7 @@ macro_rules! transcript {
 }
 
 mod calls;
+mod conditions;
 mod harness;
 mod privacy;
 mod promises;
