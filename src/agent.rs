@@ -365,12 +365,14 @@ impl Agent {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
         | CallCommand::SendDigits { call, .. }
+        | CallCommand::Follow { call, .. }
         | CallCommand::Hold { call, .. }
         | CallCommand::Mute { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
             CallCommand::HangUp { .. }
             | CallCommand::SendDigits { .. }
+            | CallCommand::Follow { .. }
             | CallCommand::Hold { .. }
             | CallCommand::Mute { .. } => self.routes.calls.get(call).copied(),
         };

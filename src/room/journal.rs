@@ -6,6 +6,7 @@ use crate::alexa::messages::outcome::Refusal;
 use crate::call::Agreed;
 use crate::time::Now;
 
+use super::dial_plan::AllowEntry;
 use super::equipment::Equipment;
 use super::reports::LastCall;
 use super::state::{Call, Talk};
@@ -22,6 +23,18 @@ pub fn placed(call: &Call) {
         "calling {}",
         call.planned.target.shown
     );
+}
+
+pub fn followed(call: &Call, allowed_by: &AllowEntry) {
+    info!(
+        call_id = %call.id,
+        %allowed_by,
+        "the far end sends the call on to somebody who may be dialled"
+    );
+}
+
+pub fn not_followed(call: &Call, why: &str) {
+    warn!(call_id = %call.id, "the far end sends the call on, which is not followed: {why}");
 }
 
 pub fn refused(refusal: &Refusal) {

@@ -278,6 +278,7 @@ impl Room {
         let (CallEvent::Proceeding { call }
         | CallEvent::Ringing { call }
         | CallEvent::Answered { call, .. }
+        | CallEvent::Moved { call, .. }
         | CallEvent::DigitsSent { call }
         | CallEvent::DigitsFailed { call, .. }
         | CallEvent::Ended { call, .. }) = &event;
@@ -295,6 +296,7 @@ impl Room {
             }
             CallEvent::Ringing { .. } => self.note_ringing(),
             CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
+            CallEvent::Moved { contacts, .. } => self.judge_contacts(&contacts),
             CallEvent::DigitsSent { .. } => self.note_pressed(),
             CallEvent::DigitsFailed { why, .. } => self.note_press_failed(&why),
             CallEvent::Ended { reason, .. } => self.finish(now, reason),
@@ -312,6 +314,30 @@ impl Room {
         let call = placing.call.clone();
         self.play(&call, Some(CallTone::RingBack));
         self.report_state(&call, CallStateName::OutboundRinging);
+    }
+
+    /// A far end that sends the call on decides nothing about who may be dialled.
+    fn judge_contacts(&mut self, contacts: &[Secret]) {
+        let State::Placing(Placing { call, .. }) = &self.state else {
+            return;
+        };
+        let call = call.clone();
+        let judge = |contact: &Secret| match dial_plan::may_follow(contact, &call.planned, &self.settings) {
+            Ok(entry) => {
+                journal::followed(&call, entry);
+                true
+            }
+            Err(why) => {
+                journal::not_followed(&call, &why);
+                false
+            }
+        };
+        let allowed = contacts.iter().map(judge).collect();
+        let follow = CallCommand::Follow {
+            call: call.id,
+            allowed,
+        };
+        self.command(&call, follow);
     }
 
     fn note_answer(&mut self, now: Now, agreed: Agreed) {
