@@ -300,10 +300,18 @@ impl Agent {
             bridge::Output::CloseLink { link, code } => {
                 self.effects.push_back(Effect::CloseLink { link, code })
             }
-            bridge::Output::Directive { ask, directive } => {
-                self.room
-                    .handle_input(now, room::Input::Directive { ask, directive });
-            }
+            bridge::Output::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.room.handle_input(
+                now,
+                room::Input::Directive {
+                    ask,
+                    directive_id,
+                    directive,
+                },
+            ),
             bridge::Output::Record { slot, content } => {
                 self.effects.push_back(Effect::Record { slot, content })
             }

@@ -138,6 +138,7 @@ fn connect(config: &Config, secrets: &SecretFiles) -> Result<(), LinkFault> {
         let (wakes, mut heard) = Wakes::channel();
         let links = Links::default();
         let request = LinkRequest {
+            only_with_another_token: false,
             url: config.bridge.url.clone(),
         };
         Bridge::new(config.bridge.clone(), secrets.clone(), Names::default())

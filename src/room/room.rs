@@ -35,6 +35,8 @@ pub enum Input {
     Directive {
         /// Under which the outcome goes back.
         ask: AskId,
+        /// What the journal calls it; `None` for a command.
+        directive_id: Option<String>,
         /// What.
         directive: Directive,
     },
@@ -154,7 +156,11 @@ impl Room {
     /// Takes one input.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
-            Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
+            Input::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.take_directive(now, ask, directive_id, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
             Input::AssistantListens(listens) => self.give_microphone(listens),
@@ -189,11 +195,17 @@ impl Room {
 
     /// Dials.
     pub(super) fn place(&mut self, now: Now, next: Next) {
-        let Next { planned, asks, by } = next;
+        let Next {
+            planned,
+            directive_id,
+            asks,
+            by,
+        } = next;
         self.placed_lately.push_back(now.moment);
         let call = Call {
             id: CallId(self.chance.uuid()),
             planned,
+            directive_id,
             placed: now,
             is_muted: false,
         };

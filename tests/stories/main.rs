@@ -26,3 +26,4 @@ mod local_link;
 mod microphone;
 mod refusals;
 mod secrets;
+mod tables;
