@@ -6,7 +6,7 @@ mod wake;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-pub use wake::{Effect, Readiness, Signal, Wake};
+pub use wake::{Effect, Readiness, Reload, Signal, Wake};
 
 use crate::alexa::messages::report::Report;
 use crate::bridge::link::LinkId;
@@ -49,6 +49,8 @@ pub struct Agent {
     status_words: String,
     endpoint_id: String,
     last_error: Option<(jiff::Timestamp, String)>,
+    /// The keys whose new values wait for a restart.
+    needs_restart: Vec<String>,
 }
 
 /// Where the process is in its life.
@@ -112,6 +114,7 @@ impl Agent {
             status_words: String::new(),
             endpoint_id,
             last_error: None,
+            needs_restart: Vec::new(),
         }
     }
 
@@ -141,6 +144,7 @@ impl Agent {
             Wake::Signal(Signal::NetworkChanged) => {
                 self.bridge.handle_input(now, bridge::Input::NetworkChanged);
             }
+            Wake::Reload(reload) => self.reload(now, reload),
             Wake::Deadline => {
                 self.bridge.handle_input(now, bridge::Input::Deadline);
                 self.room.handle_input(now, room::Input::Deadline);
@@ -195,6 +199,42 @@ impl Agent {
             until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave"),
         });
         self.room.handle_input(now, room::Input::Leave);
+    }
+
+    fn reload(&mut self, now: Now, reload: Reload) {
+        match reload {
+            Reload::Config {
+                config,
+                needs_restart,
+            } => {
+                self.needs_restart = needs_restart;
+                let Config {
+                    room,
+                    bridge,
+                    dialer,
+                    media: _,
+                    sip_password_file: _,
+                    sip_network: _,
+                    log_level: _,
+                } = *config;
+                self.room.handle_input(now, room::Input::Settings(Box::new(room)));
+                for index in 0..self.dialers.len() {
+                    self.feed_dialer(now, index, dialer::Input::Settings(Box::new(dialer.clone())));
+                }
+                self.bridge
+                    .handle_input(now, bridge::Input::Settings(Box::new(bridge)));
+            }
+            Reload::Refused { why } => {
+                self.last_error = Some((
+                    now.wall,
+                    format!("the changed configuration is wrong, the former one stays: {why}"),
+                ));
+            }
+        }
+        // A start that is not over says so itself.
+        if matches!(self.phase, Phase::Running) {
+            self.effects.push_back(Effect::Notify(Readiness::Ready));
+        }
     }
 
     /// Whether the phase has done its work, and what follows.

@@ -225,6 +225,9 @@ pub struct StatusReport {
     pub muted: bool,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
+    /// The keys of the configuration whose changed values wait for a restart.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
 }
 
 /// `connection`.

@@ -97,7 +97,13 @@ impl Agent {
                 CallStateName::Idle => "ending a call".to_owned(),
             },
         };
-        format!("{bridge}; {call}")
+        match self.needs_restart.is_empty() {
+            true => format!("{bridge}; {call}"),
+            false => format!(
+                "{bridge}; {call}; a restart is needed for {}",
+                self.needs_restart.join(", ")
+            ),
+        }
     }
 
     fn ask(&mut self, now: Now, link: LinkId, directive: Directive) {
@@ -172,6 +178,7 @@ impl Agent {
             volume: equipment.volume,
             muted: equipment.is_muted,
             last_error: self.last_error(),
+            needs_restart: self.needs_restart.clone(),
         }
     }
 

@@ -81,6 +81,8 @@ pub enum Input {
     HangingUp,
     /// Addresses or routes changed, or the machine slept.
     NetworkChanged,
+    /// The settings were read again. Those of the local link's sockets are taken at the next start.
+    Settings(Box<Settings>),
     /// The daemon stops: say so, and close.
     Leave,
     /// A deadline may have come.
@@ -225,6 +227,10 @@ impl Bridge {
             Input::NetworkChanged => self.session(now, session::Input::NetworkChanged),
             Input::Leave => self.session(now, session::Input::Leave),
             Input::Deadline => self.deadline(now),
+            Input::Settings(settings) => {
+                self.engines.set_dialog_timeout(settings.local.dialog_timeout);
+                self.session(now, session::Input::Settings(settings));
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Checked};
-use crate::edge::config_files;
+use crate::config::Checked;
+use crate::edge::config_files::{self, ConfigFiles};
 use crate::edge::secrets::SecretFiles;
 
 mod check;
@@ -171,7 +171,7 @@ impl CommandLine {
 
 /// The configuration as it was found, with what is to be said about it.
 struct Configuration {
-    main_file: PathBuf,
+    files: ConfigFiles,
     checked: Checked,
     secrets: SecretFiles,
 }
@@ -184,16 +184,11 @@ impl Configuration {
             .clone()
             .unwrap_or_else(|| PathBuf::from(config_files::MAIN_FILE));
         let flags = before.set.into_iter().chain(after.set).collect();
-        let mut checked = config::check(&config_files::read(&main_file, flags));
-        let secrets = SecretFiles::from_environment(config_files::directory_of(&main_file));
-        checked
-            .problems
-            .extend(check::file_warnings(&checked.effective, &secrets));
-        checked.problems.sort();
+        let files = ConfigFiles { main_file, flags };
         Self {
-            main_file,
-            checked,
-            secrets,
+            checked: files.check(),
+            secrets: files.secrets(),
+            files,
         }
     }
 }

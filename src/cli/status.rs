@@ -74,6 +74,13 @@ fn in_words(report: &StatusReport) -> Vec<String> {
         .as_ref()
         .map(|error| format!("{}, at {}", error.message, error.at));
     lines.push(line("last error", last_error.as_deref().unwrap_or("none")));
+    if !report.needs_restart.is_empty() {
+        let words = format!(
+            "needed for {}: systemctl restart meetd",
+            report.needs_restart.join(", ")
+        );
+        lines.push(line("restart", &words));
+    }
     lines
 }
 

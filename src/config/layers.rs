@@ -93,6 +93,14 @@ impl Effective {
         self.start.clone().unwrap_or(Origin::Default)
     }
 
+    /// Gives a key the value and the place that it has in another one.
+    pub fn take_over(&mut self, other: &Self, key: &str) {
+        match other.values.get(key) {
+            Some(held) => self.values.insert(key.to_owned(), held.clone()),
+            None => self.values.remove(key),
+        };
+    }
+
     /// All keys with their values and places: the table's in its order, each provider's after the calls'.
     pub fn rows(&self) -> Vec<(&str, &Value, &Origin)> {
         let position = |name: &str| {

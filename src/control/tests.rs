@@ -244,5 +244,6 @@ fn status() -> StatusReport {
             at,
             message: "the bridge answered HTTP 503".to_owned(),
         }),
+        needs_restart: vec!["sip.listen".to_owned()],
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::config::SipNetwork;
+use crate::config::{Config, SipNetwork};
 use crate::{bridge, media};
 
 use super::audio::Audio;
@@ -39,6 +39,7 @@ pub struct World {
     /// The calls whose audio is heard.
     sounding: BTreeSet<CallId>,
     store: Store,
+    secrets: SecretFiles,
     wakes: Wakes,
 }
 
@@ -51,6 +52,17 @@ pub struct Settings {
     pub media: media::Settings,
     /// What `[sip]` says of certificates and name servers.
     pub sip: SipNetwork,
+}
+
+impl Settings {
+    /// Those of this configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            bridge: config.bridge.clone(),
+            media: config.media.clone(),
+            sip: config.sip_network.clone(),
+        }
+    }
 }
 
 fn sip_trust(settings: &SipNetwork, secrets: &SecretFiles) -> Trust {
@@ -90,15 +102,23 @@ impl World {
         );
         Self {
             local,
-            bridge: Bridge::new(settings.bridge, secrets, names.clone()),
+            bridge: Bridge::new(settings.bridge, secrets.clone(), names.clone()),
             links,
             flows: Flows::new(trust, wakes.clone()),
             names,
             audio: Audio::new(settings.media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,
+            secrets,
             wakes,
         }
+    }
+
+    /// From the next connection, and the next call, on these count; what is open stays as it is.
+    pub fn reload(&mut self, settings: Settings) {
+        self.flows.set_trust(sip_trust(&settings.sip, &self.secrets));
+        self.bridge = Bridge::new(settings.bridge, self.secrets.clone(), self.names.clone());
+        self.audio.set(settings.media);
     }
 
     /// Lets commands in. Must be called inside the runtime.
@@ -166,7 +186,12 @@ impl World {
             Wake::Link { link, event } => self.links.hears(*link, Some(event)),
             Wake::Flow { flow, event } => self.flows.hears(*flow, event),
             Wake::Media { call, .. } => self.sounding.contains(call),
-            Wake::Start | Wake::Names { .. } | Wake::Stored(_) | Wake::Signal(_) | Wake::Deadline => true,
+            Wake::Start
+            | Wake::Names { .. }
+            | Wake::Stored(_)
+            | Wake::Signal(_)
+            | Wake::Reload(_)
+            | Wake::Deadline => true,
         }
     }
 

@@ -219,6 +219,12 @@ impl Meetd {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    /// Sends SIGHUP: read your configuration again.
+    pub fn reload(&self) {
+        let kill = format!("kill -HUP {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
     /// Kills it as a crash would: nothing of it runs any more.
     pub fn crash(&mut self) {
         self.child.kill().unwrap();

@@ -22,4 +22,5 @@ mod equipment;
 mod joining;
 mod local_link;
 mod refusals;
+mod reload;
 mod secrets;

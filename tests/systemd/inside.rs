@@ -33,6 +33,7 @@ const STORIES: &[Story] = &[
         token_is_nowhere_else,
     ),
     ("the_journal_has_fields_and_explains_them", journal),
+    ("a_reload_in_a_call_is_taken_and_a_wrong_one_refused", reload),
     ("killed_in_a_call_it_is_restarted_and_ends_the_call", killed),
     ("a_stalled_loop_is_restarted_by_the_watchdog", stalled),
     ("what_the_unit_forbids_is_denied", denied),
@@ -181,6 +182,44 @@ fn journal(_: &World) {
     assert!(explained.contains("Subject: A call was placed"), "{explained}");
 }
 
+fn reload(world: &World) {
+    const FILE: &str = "/etc/meetd/conf.d/room.toml";
+    join(world);
+    let (before, connections) = (property("MainPID"), connections(world));
+    let right = std::fs::read_to_string(FILE).unwrap();
+    std::fs::write(FILE, right.replace("per_minute = 0", "per_minute = -1")).unwrap();
+    sh("systemctl reload meetd");
+    wait_for("the refusal in the journal", || {
+        is_in_the_journal("config-refused")
+    });
+    assert!(field(&line_of("config-wrong"), "MESSAGE").contains("calls.per_minute"));
+
+    let changed = right.replace("per_minute = 0", "per_minute = 59\nring_timeout = \"50s\"")
+        + "[local]\nlisten = \"/run/meetd/meetd.sock\"\n";
+    std::fs::write(FILE, changed).unwrap();
+    sh("systemctl reload meetd");
+    wait_for("the reload in the journal", || {
+        is_in_the_journal("config-reloaded")
+    });
+    let line = line_of("config-reloaded");
+    assert_eq!(field(&line, "NEXT_CALL"), "calls.per_minute, calls.ring_timeout");
+    assert_eq!(field(&line, "RESTART"), "local.listen");
+    wait_for("active again", || property("ActiveState") == "active");
+    wait_for("the status in words", || {
+        property("StatusText").ends_with("a restart is needed for local.listen")
+    });
+    assert_eq!(property("MainPID"), before);
+    assert_eq!(self::connections(world), connections);
+    assert!(has_a_call());
+
+    assert_eq!(outcome(&world.bridge.ask(&directives::end())), "Response");
+    std::fs::write(FILE, right).unwrap();
+    sh("systemctl reload meetd");
+    wait_for("nothing that waits for a restart", || {
+        !property("StatusText").contains("restart")
+    });
+}
+
 fn killed(world: &World) {
     join(world);
     let before = property("MainPID");
@@ -190,9 +229,7 @@ fn killed(world: &World) {
     world.far_end.wait_until_all_is_over();
     assert_ne!(property("MainPID"), before);
     assert_eq!(property("NRestarts"), "1");
-    wait_for("the orphan in the journal", || {
-        !sh("journalctl --sync; journalctl -o json --no-pager EVENT=orphan-ended").is_empty()
-    });
+    wait_for("the orphan in the journal", || is_in_the_journal("orphan-ended"));
 }
 
 fn stalled(world: &World) {
@@ -341,6 +378,13 @@ fn newer_package(number: u32) {
          sed -i 's/^Version: .*/&.{number}/' /run/newer/tree/DEBIAN/control; \
          dpkg-deb -Znone -b /run/newer/tree /run/newer/meetd.deb"
     ));
+}
+
+fn is_in_the_journal(event: &str) -> bool {
+    !sh(&format!(
+        "journalctl --sync; journalctl -o json --no-pager EVENT={event}"
+    ))
+    .is_empty()
 }
 
 /// The last journal line of an event, as JSON.

@@ -10,7 +10,7 @@ use crate::time::{Deadline, Moment};
 ///                   │   │ └── redirect    │ lost, or a ping unanswered
 ///               due │   │ failed          │
 ///                  Waiting <──────────────┘
-///   any ──Leave──> Left
+///   any ──Leave──> Left,  any but Left ──changed settings──> New ──> as by Start
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {

@@ -137,6 +137,7 @@ fn idle() -> StatusReport {
         volume: 70,
         muted: false,
         last_error: None,
+        needs_restart: Vec::new(),
     }
 }
 

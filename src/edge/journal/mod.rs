@@ -2,7 +2,6 @@
 //! otherwise. A thread of its own writes them behind a bounded queue, so that a slow journal never holds the loop.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber, span};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::edge::clock::Clock;
 
@@ -46,13 +45,14 @@ pub enum JournalFault {
 }
 
 /// The running journal. Lines that wait when the process leaves are lost unless it is flushed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Journal {
     queue: SyncSender<Entry>,
 }
 
 enum Entry {
     Line(Box<Line>),
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
     Flush(SyncSender<()>),
 }
 
@@ -66,14 +66,28 @@ pub fn start(level: Level) -> Result<Journal, JournalFault> {
     let (layer, journal) = layer(sink)?;
     let subscriber = tracing_subscriber::registry().with(filter).with(layer);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| JournalFault::SetUpTwice)?;
-    Ok(journal)
+    Ok(Journal {
+        filter: Some(handle),
+        ..journal
+    })
 }
+    let (filter, handle) = reload::Layer::new(filter);
 
 impl Journal {
     /// Waits until all lines so far are written, no longer than `limit`.
     pub fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
         if self.queue.try_send(Entry::Flush(done)).is_ok() {
+    /// From here on this much is logged, unless `MEETD_LOG` says otherwise.
+    pub fn set_level(&self, level: Level) {
+        let from_environment = std::env::var("MEETD_LOG").ok();
+        if let (Some(handle), Ok(filter)) = (&self.filter, filter(level, from_environment.as_deref()))
+            && let Err(error) = handle.reload(filter)
+        {
+            tracing::warn!(error = %error, "the level of the log cannot be changed");
+        }
+    }
+
             let _ = written.recv_timeout(limit);
         }
     }
@@ -131,7 +145,8 @@ fn layer(sink: Box<dyn Sink>) -> Result<(JournalLayer, Journal), JournalFault> {
         queue: queue.clone(),
         dropped,
     };
-    Ok((layer, Journal { queue }))
+    let journal = Journal { queue, filter: None };
+    Ok((layer, journal))
 }
 
 fn write_all(entries: &Receiver<Entry>, mut sink: Box<dyn Sink>, dropped: &AtomicU64) {
