@@ -181,6 +181,7 @@ pub struct Bridge {
     bridge_auth: AuthStatus,
     last_fault: Option<Fault>,
     dropped_frames: u64,
+    journal: journal::Journal,
     outputs: VecDeque<Output>,
 }
 
@@ -203,6 +204,7 @@ impl Bridge {
             dialogs: Dialogs::new(),
             last_fault: None,
             dropped_frames: 0,
+            journal: journal::Journal::default(),
             outputs: VecDeque::new(),
         };
         bridge.told = bridge.connection_now();
@@ -225,12 +227,12 @@ impl Bridge {
             Input::Report(report) => self.report(now, report),
             Input::HangingUp => self.call_is_over(),
             Input::NetworkChanged => self.session(now, session::Input::NetworkChanged),
-            Input::Leave => self.session(now, session::Input::Leave),
-            Input::Deadline => self.deadline(now),
             Input::Settings(settings) => {
                 self.engines.set_dialog_timeout(settings.local.dialog_timeout);
                 self.session(now, session::Input::Settings(settings));
             }
+            Input::Leave => self.session(now, session::Input::Leave),
+            Input::Deadline => self.deadline(now),
         }
     }
 
@@ -323,14 +325,15 @@ impl Bridge {
             session::Output::Gone(attempt) => self.publisher.left(LinkId::Bridge(attempt)),
             session::Output::Failed(failure) => self.failed(now, &failure),
             session::Output::Connection(status) => self.connection_is(now, status, None),
-            session::Output::Auth(auth) => self.auth_is(auth, None),
+            session::Output::Auth(auth) => self.auth_is(now, auth, None),
         }
     }
 
     fn failed(&mut self, now: Now, failure: &Failure) {
+        self.journal.failed();
         let consequence = failure.consequence();
         if let Some(auth) = consequence.auth {
-            self.auth_is(auth, Some(failure));
+            self.auth_is(now, auth, Some(failure));
         }
         self.connection_is(now, consequence.connection, Some(failure));
         self.last_fault = Some(Fault {
@@ -341,15 +344,15 @@ impl Bridge {
 
     fn connection_is(&mut self, now: Now, status: ConnectionStatus, failure: Option<&Failure>) {
         if let Some(change) = self.connection.change(now, status) {
-            journal::connection_changed(change, failure);
+            self.journal.connection_changed(now, change, failure);
             self.tell_connection();
         }
     }
 
-    fn auth_is(&mut self, auth: AuthStatus, failure: Option<&Failure>) {
+    fn auth_is(&mut self, now: Now, auth: AuthStatus, failure: Option<&Failure>) {
         if self.bridge_auth != auth {
             self.bridge_auth = auth;
-            journal::auth_changed(auth, failure);
+            self.journal.auth_changed(now, auth, failure);
         }
         self.tell_auth();
     }
@@ -373,6 +376,7 @@ impl Bridge {
 
     fn deadline(&mut self, now: Now) {
         self.session(now, session::Input::Deadline);
+        self.journal.tell(now);
         self.end_silent_dialogs(now);
         for ask in self.askers.overdue(now) {
             tracing::error!(

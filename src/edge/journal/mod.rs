@@ -4,23 +4,27 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use systemd_journal_logger::JournalLog;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber, span};
+use tracing::{Event, Level, Metadata, Subscriber, span};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::edge::clock::Clock;
+use crate::time::Moment;
 
 use line::{Fields, Line};
 pub use message_ids::{MESSAGE_IDS, message_id};
+use rate::Rates;
 
 mod line;
 mod message_ids;
+mod rate;
 
 /// How many lines may wait for the writer. A burst of SIP at TRACE fits; what does not is counted.
 const QUEUE: usize = 2048;
@@ -48,11 +52,11 @@ pub enum JournalFault {
 #[derive(Clone, Debug)]
 pub struct Journal {
     queue: SyncSender<Entry>,
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
 }
 
 enum Entry {
     Line(Box<Line>),
-    filter: Option<reload::Handle<EnvFilter, Registry>>,
     Flush(SyncSender<()>),
 }
 
@@ -64,6 +68,7 @@ pub fn start(level: Level) -> Result<Journal, JournalFault> {
         None => Box::new(StandardError),
     };
     let (layer, journal) = layer(sink)?;
+    let (filter, handle) = reload::Layer::new(filter);
     let subscriber = tracing_subscriber::registry().with(filter).with(layer);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| JournalFault::SetUpTwice)?;
     Ok(Journal {
@@ -71,13 +76,8 @@ pub fn start(level: Level) -> Result<Journal, JournalFault> {
         ..journal
     })
 }
-    let (filter, handle) = reload::Layer::new(filter);
 
 impl Journal {
-    /// Waits until all lines so far are written, no longer than `limit`.
-    pub fn flush(&self, limit: Duration) {
-        let (done, written) = sync_channel(1);
-        if self.queue.try_send(Entry::Flush(done)).is_ok() {
     /// From here on this much is logged, unless `MEETD_LOG` says otherwise.
     pub fn set_level(&self, level: Level) {
         let from_environment = std::env::var("MEETD_LOG").ok();
@@ -88,6 +88,10 @@ impl Journal {
         }
     }
 
+    /// Waits until all lines so far are written, no longer than `limit`.
+    pub fn flush(&self, limit: Duration) {
+        let (done, written) = sync_channel(1);
+        if self.queue.try_send(Entry::Flush(done)).is_ok() {
             let _ = written.recv_timeout(limit);
         }
     }
@@ -144,6 +148,7 @@ fn layer(sink: Box<dyn Sink>) -> Result<(JournalLayer, Journal), JournalFault> {
     let layer = JournalLayer {
         queue: queue.clone(),
         dropped,
+        rates: Mutex::default(),
     };
     let journal = Journal { queue, filter: None };
     Ok((layer, journal))
@@ -179,6 +184,21 @@ fn lines_lost(count: u64, next: &Line) -> Line {
 struct JournalLayer {
     queue: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
+    rates: Mutex<Rates>,
+}
+
+impl JournalLayer {
+    /// Whether this event may be written, with how many of its place that were held back before.
+    fn admit(&self, now: Moment, metadata: &Metadata<'static>) -> Option<u64> {
+        if LevelFilter::current() >= LevelFilter::DEBUG {
+            return Some(0);
+        }
+        let Some(place) = metadata.file().zip(metadata.line()) else {
+            return Some(0);
+        };
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.admit(now, place)
+    }
 }
 
 impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer {
@@ -197,6 +217,10 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let now = Clock.now();
+        let Some(held_back) = self.admit(now.moment, event.metadata()) else {
+            return;
+        };
         let mut fields = Fields::default();
         for span in context
             .event_scope(event)
@@ -210,7 +234,10 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer
         let mut own = Fields::default();
         event.record(&mut own);
         fields.append(own);
-        let line = Line::new(Clock.now().wall, event.metadata(), fields);
+        let mut line = Line::new(now.wall, event.metadata(), fields);
+        if held_back > 0 {
+            line.fields.push(("held_back_lines", held_back.to_string()));
+        }
         match self.queue.try_send(Entry::Line(Box::new(line))) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(_)) => {
