@@ -18,7 +18,7 @@ use crate::dialer::{self, DIALERS, Dialer};
 use crate::media;
 use crate::network::{FlowEvent, FlowId, QueryId};
 use crate::record::{Restored, Slot};
-use crate::room::{self, Room};
+use crate::room::{self, Equipment, Room};
 use crate::time::{Deadline, Now};
 
 /// How long the calls that the last process left behind may hold up directives (contract: 2 s).
@@ -104,10 +104,14 @@ impl Agent {
         let endpoint_id = parts.config.room.endpoint_id.clone();
         let mut bridge = Bridge::new(parts.config.bridge, endpoint_id.clone(), parts.chance.fork());
         bridge.restore(&parts.restored);
+        let kept = parts.restored.get(Slot::Room);
+        if let Some((equipment, Some(directive))) = kept.and_then(Equipment::from_record) {
+            bridge.was_done(directive, &equipment.adjusted());
+        }
         Self {
             phase: Phase::Before,
             bridge,
-            room: Room::new(parts.config.room, parts.chance.fork()).restored(parts.restored.get(Slot::Room)),
+            room: Room::new(parts.config.room, parts.chance.fork()).restored(kept),
             dialers,
             routes: Routes::default(),
             effects: VecDeque::new(),
@@ -297,8 +301,9 @@ impl Agent {
                 }
                 self.command_dialer(now, &dialer, command);
             }
-            room::Output::Keep(content) => {
+            room::Output::Keep { equipment, once } => {
                 let slot = Slot::Room;
+                let content = equipment.to_record(once.and_then(|ask| self.bridge.identity_of(ask)));
                 self.effects.push_back(Effect::Record { slot, content });
                 self.effects.push_back(Effect::Sync);
             }
@@ -334,6 +339,10 @@ impl Agent {
                 self.effects.push_back(Effect::Record { slot, content })
             }
             bridge::Output::Sync => self.effects.push_back(Effect::Sync),
+            bridge::Output::AssistantListens(listens) => {
+                self.room
+                    .handle_input(now, room::Input::AssistantListens(listens));
+            }
             bridge::Output::StopForeground => self.room.handle_input(now, room::Input::StopForeground),
             bridge::Output::SendDigits { call, signal } => {
                 self.room
@@ -387,12 +396,14 @@ impl Agent {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
         | CallCommand::SendDigits { call, .. }
-        | CallCommand::Hold { call, .. }) = &command;
+        | CallCommand::Hold { call, .. }
+        | CallCommand::Mute { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
-            CallCommand::HangUp { .. } | CallCommand::SendDigits { .. } | CallCommand::Hold { .. } => {
-                self.routes.calls.get(call).copied()
-            }
+            CallCommand::HangUp { .. }
+            | CallCommand::SendDigits { .. }
+            | CallCommand::Hold { .. }
+            | CallCommand::Mute { .. } => self.routes.calls.get(call).copied(),
         };
         let Some(index) = index else {
             // A call whose end is on its way to the room, or a dialer that the checked configuration cannot name.

@@ -148,6 +148,13 @@ pub enum CallCommand {
         /// Whether it shall be on hold.
         is_held: bool,
     },
+    /// Send silence in the place of the room's voice, or the voice again; from its placing to the end of the call.
+    Mute {
+        /// Which call.
+        call: CallId,
+        /// Whether the meeting shall hear nothing of the room.
+        is_muted: bool,
+    },
 }
 
 /// What a dialer tells the room.

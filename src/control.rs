@@ -1,4 +1,4 @@
-//! What the commands `meetd status`, `join`, `end`, `hold`, `dtmf` and `volume` ask of the running daemon over its
+//! What the commands `meetd status`, `join`, `end`, `hold`, `mute`, `dtmf` and `volume` ask of the running daemon over its
 //! control socket, and what it answers: one JSON object a line each way.
 
 use std::fmt;
@@ -25,6 +25,8 @@ pub enum Request {
     End,
     /// To put the call on hold, or to take it off.
     Hold(bool),
+    /// That the meeting does not hear the room, or hears it again.
+    Mute(bool),
     /// Digits during a meeting, with the pauses `w` and `,`.
     Digits(Secret),
     /// What `SetVolume` asks for.
@@ -94,6 +96,7 @@ impl Request {
             RequestLine::Status {} => Self::Status,
             RequestLine::End {} => Self::End,
             RequestLine::Hold { on } => Self::Hold(on),
+            RequestLine::Mute { on } => Self::Mute(on),
             RequestLine::Digits { digits } => Self::Digits(Secret::new(digits)),
             RequestLine::Volume { volume } => Self::Volume(volume),
             RequestLine::Join {
@@ -120,6 +123,7 @@ impl Request {
             Self::Status => RequestLine::Status {},
             Self::End => RequestLine::End {},
             Self::Hold(on) => RequestLine::Hold { on: *on },
+            Self::Mute(on) => RequestLine::Mute { on: *on },
             Self::Digits(digits) => RequestLine::Digits {
                 digits: digits.expose().to_owned(),
             },
@@ -168,6 +172,9 @@ enum RequestLine {
     },
     End {},
     Hold {
+        on: bool,
+    },
+    Mute {
         on: bool,
     },
     Digits {

@@ -19,7 +19,7 @@
 //! | [`room`] | what the room does next: directives, dial plan, deadlines, reports | `alexa::messages`, `media` |
 //! | [`media`] | what was agreed, RTP streams, digits, quality | words |
 //! | [`dialer`] | makes calls: the trait, its table, SIP | `media` |
-//! | [`control`] | what `meetd status`, `join`, `end`, `dtmf`, `hold`, `volume` ask of the running daemon | words |
+//! | [`control`] | what `meetd status`, `join`, `end`, `dtmf`, `hold`, `mute`, `volume` ask of the running daemon | words |
 //! | [`agent`] | all machines as one | all of the above |
 //! | [`config`] | files, environment and flags to one checked configuration; one table of keys | every module's `Settings` |
 //! | [`doctor`] | what a call needs, judged, with the remedies | `bridge`, `config`, `control` |

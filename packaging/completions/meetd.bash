@@ -40,6 +40,9 @@ _meetd() {
             meetd,join)
                 cmd="meetd__subcmd__join"
                 ;;
+            meetd,mute)
+                cmd="meetd__subcmd__mute"
+                ;;
             meetd,run)
                 cmd="meetd__subcmd__run"
                 ;;
@@ -73,6 +76,9 @@ _meetd() {
             meetd__subcmd__help,join)
                 cmd="meetd__subcmd__help__subcmd__join"
                 ;;
+            meetd__subcmd__help,mute)
+                cmd="meetd__subcmd__help__subcmd__mute"
+                ;;
             meetd__subcmd__help,run)
                 cmd="meetd__subcmd__help__subcmd__run"
                 ;;
@@ -89,7 +95,7 @@ _meetd() {
 
     case "${cmd}" in
         meetd)
-            opts="-h -V --config --socket --set --help --version run check config doctor status join end hold dtmf volume help"
+            opts="-h -V --config --socket --set --help --version run check config doctor status join end hold mute dtmf volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -237,7 +243,7 @@ _meetd() {
             return 0
             ;;
         meetd__subcmd__help)
-            opts="run check config doctor status join end hold dtmf volume help"
+            opts="run check config doctor status join end hold mute dtmf volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -362,6 +368,20 @@ _meetd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        meetd__subcmd__help__subcmd__mute)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         meetd__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -449,6 +469,28 @@ _meetd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        meetd__subcmd__mute)
+            opts="-h --config --socket --help on off"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

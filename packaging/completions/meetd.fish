@@ -37,6 +37,7 @@ complete -c meetd -n "__fish_meetd_needs_command" -f -a "status" -d 'Show what t
 complete -c meetd -n "__fish_meetd_needs_command" -f -a "join" -d 'Join a meeting, as the JoinMeeting directive does'
 complete -c meetd -n "__fish_meetd_needs_command" -f -a "end" -d 'End the meeting; succeeds also when there is none'
 complete -c meetd -n "__fish_meetd_needs_command" -f -a "hold" -d 'Put the call on hold (the meeting hears nothing of the room), or take it off'
+complete -c meetd -n "__fish_meetd_needs_command" -f -a "mute" -d 'Mute the microphone towards the meeting until `mute off` or the end of the call'
 complete -c meetd -n "__fish_meetd_needs_command" -f -a "dtmf" -d 'Press digits during a meeting, as the SendDTMF message does'
 complete -c meetd -n "__fish_meetd_needs_command" -f -a "volume" -d 'Set the loudspeaker\'s volume; it is kept over restarts'
 complete -c meetd -n "__fish_meetd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -75,20 +76,24 @@ complete -c meetd -n "__fish_meetd_using_subcommand end" -s h -l help -d 'Print 
 complete -c meetd -n "__fish_meetd_using_subcommand hold" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too [default: /etc/meetd/meetd.toml]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand hold" -l socket -d 'The control socket of the daemon [default: $RUNTIME_DIRECTORY/control.sock or /run/meetd/control.sock]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand hold" -s h -l help -d 'Print help'
+complete -c meetd -n "__fish_meetd_using_subcommand mute" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too [default: /etc/meetd/meetd.toml]' -r -F
+complete -c meetd -n "__fish_meetd_using_subcommand mute" -l socket -d 'The control socket of the daemon [default: $RUNTIME_DIRECTORY/control.sock or /run/meetd/control.sock]' -r -F
+complete -c meetd -n "__fish_meetd_using_subcommand mute" -s h -l help -d 'Print help'
 complete -c meetd -n "__fish_meetd_using_subcommand dtmf" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too [default: /etc/meetd/meetd.toml]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand dtmf" -l socket -d 'The control socket of the daemon [default: $RUNTIME_DIRECTORY/control.sock or /run/meetd/control.sock]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand dtmf" -s h -l help -d 'Print help'
 complete -c meetd -n "__fish_meetd_using_subcommand volume" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too [default: /etc/meetd/meetd.toml]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand volume" -l socket -d 'The control socket of the daemon [default: $RUNTIME_DIRECTORY/control.sock or /run/meetd/control.sock]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand volume" -s h -l help -d 'Print help'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "run" -d 'Run the daemon in the foreground, as its systemd unit does'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "check" -d 'Check the configuration as `run` would read it'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "config" -d 'Show the effective configuration and where each value comes from'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "doctor" -d 'Try what a call needs, and say what to do about the rest'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "status" -d 'Show what the running daemon does: bridge, call, last call, last error'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "join" -d 'Join a meeting, as the JoinMeeting directive does'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "end" -d 'End the meeting; succeeds also when there is none'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "hold" -d 'Put the call on hold (the meeting hears nothing of the room), or take it off'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "dtmf" -d 'Press digits during a meeting, as the SendDTMF message does'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "volume" -d 'Set the loudspeaker\'s volume; it is kept over restarts'
-complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold dtmf volume help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "run" -d 'Run the daemon in the foreground, as its systemd unit does'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "check" -d 'Check the configuration as `run` would read it'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "config" -d 'Show the effective configuration and where each value comes from'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "doctor" -d 'Try what a call needs, and say what to do about the rest'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "status" -d 'Show what the running daemon does: bridge, call, last call, last error'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "join" -d 'Join a meeting, as the JoinMeeting directive does'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "end" -d 'End the meeting; succeeds also when there is none'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "hold" -d 'Put the call on hold (the meeting hears nothing of the room), or take it off'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "mute" -d 'Mute the microphone towards the meeting until `mute off` or the end of the call'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "dtmf" -d 'Press digits during a meeting, as the SendDTMF message does'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "volume" -d 'Set the loudspeaker\'s volume; it is kept over restarts'
+complete -c meetd -n "__fish_meetd_using_subcommand help; and not __fish_seen_subcommand_from run check config doctor status join end hold mute dtmf volume help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

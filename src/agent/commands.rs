@@ -13,7 +13,7 @@ use crate::control::{
     MediaReport, Microphone, Power, Reply, Request, StatusReport, Utc,
 };
 use crate::media::Figures;
-use crate::room::{CallStatus, CurrentCall, LastCall};
+use crate::room::{self, CallStatus, CurrentCall, LastCall};
 use crate::time::Now;
 
 impl Agent {
@@ -43,14 +43,14 @@ impl Agent {
                 self.reply(link, &reply);
             }
             Request::Hold(is_held) => {
-                let reply = match self.room.hold(is_held) {
-                    Ok(sentence) => Reply::Done {
-                        sentence: sentence.to_owned(),
-                    },
-                    Err(refusal) => refused(refusal),
-                };
+                let done = self.room.hold(is_held);
                 self.drain(now);
-                self.reply(link, &reply);
+                self.reply(link, &told(done));
+            }
+            Request::Mute(is_muted) => {
+                let done = self.room.mute(is_muted);
+                self.drain(now);
+                self.reply(link, &told(done));
             }
             Request::Join(_) | Request::End | Request::Volume(_) | Request::Digits(_)
                 if self.hold_back(link, &text) => {}
@@ -204,6 +204,15 @@ fn property_in_words(property: Property) -> String {
     }
 }
 
+fn told(done: Result<&'static str, Refusal>) -> Reply {
+    match done {
+        Ok(sentence) => Reply::Done {
+            sentence: sentence.to_owned(),
+        },
+        Err(refusal) => refused(refusal),
+    }
+}
+
 fn refused(refusal: Refusal) -> Reply {
     Reply::Refused {
         kind: refusal.kind.name().to_owned(),
@@ -240,10 +249,11 @@ fn call_report(call: CurrentCall) -> CallReport {
         transport: call.agreed.as_ref().map(|agreed| agreed.transport),
         codec: call.agreed.as_ref().map(|agreed| agreed.codec.to_owned()),
         srtp: call.agreed.as_ref().is_some_and(|agreed| agreed.srtp),
-        microphone: if call.is_held {
-            Microphone::Hold
-        } else {
-            Microphone::On
+        microphone: match call.microphone {
+            room::Microphone::On => Microphone::On,
+            room::Microphone::Muted => Microphone::Muted,
+            room::Microphone::Dialog => Microphone::Dialog,
+            room::Microphone::Hold => Microphone::Hold,
         },
         media: call.figures.map(media_report).unwrap_or_default(),
     }

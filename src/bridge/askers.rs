@@ -80,6 +80,13 @@ impl Askers {
         self.memory.restore(restored);
     }
 
+    /// The last process did this directive, whether or not it lived to remember it.
+    pub fn was_done(&mut self, directive: Identity, outcome: &Outcome) {
+        if self.memory.outcome(&directive).is_none() {
+            self.memory.remember(directive, outcome, false);
+        }
+    }
+
     /// What is to be written before anything else is done. Drain it until `None` after every call.
     pub fn poll_record(&mut self) -> Option<Record> {
         self.memory.poll_record()
@@ -122,6 +129,11 @@ impl Askers {
             arrived: now.moment,
         };
         self.begin(now, asker, None, false)
+    }
+
+    /// Which directive is worked on under this number; `None` for what was asked at the control socket.
+    pub fn identity_of(&self, ask: AskId) -> Option<Identity> {
+        self.pending.get(&ask)?.identity
     }
 
     /// The outcome of a directive is known. Gives the answers that leave at once; `bridge` is the link that is open.

@@ -4,7 +4,7 @@ use super::askers::{Answer, Asked};
 use super::link::LinkId;
 use super::memory::Record;
 use super::{Bridge, Output, journal};
-use crate::alexa::messages::dialog_state::{AssistantId, Dialog, DialogState};
+use crate::alexa::messages::dialog_state::{AssistantId, DialogState};
 use crate::alexa::messages::directive::{AskId, Directive};
 use crate::alexa::messages::event::Event;
 use crate::alexa::messages::field;
@@ -134,10 +134,7 @@ impl Bridge {
             true => DialogState::Thinking,
             false => DialogState::Idle,
         };
-        let assistant = AssistantId::ALEXA;
-        if let Some(change) = self.dialogs.change(Dialog { assistant, state }) {
-            self.tell(&Message::DialogState(change));
-        }
+        self.dialog_is(AssistantId::ALEXA, state);
     }
 
     pub(super) fn send_answer(&mut self, now: Now, answer: Answer) {

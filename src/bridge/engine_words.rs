@@ -116,9 +116,16 @@ impl Bridge {
         }
     }
 
-    fn dialog_is(&mut self, assistant: AssistantId, state: DialogState) {
-        if let Some(change) = self.dialogs.change(Dialog { assistant, state }) {
-            self.tell(&Message::DialogState(change));
+    /// The room hears of it before anyone is told: its microphone counts.
+    pub(super) fn dialog_is(&mut self, assistant: AssistantId, state: DialogState) {
+        let was_talking = self.dialogs.is_room_talking();
+        let Some(change) = self.dialogs.change(Dialog { assistant, state }) else {
+            return;
+        };
+        let is_talking = self.dialogs.is_room_talking();
+        if was_talking != is_talking {
+            self.outputs.push_back(Output::AssistantListens(is_talking));
         }
+        self.tell(&Message::DialogState(change));
     }
 }

@@ -10,6 +10,7 @@ use crate::alexa::messages::auth_state::AuthStatus;
 use crate::alexa::messages::connection_status::ConnectionStatus;
 use crate::alexa::messages::dialog_state::Dialog;
 use crate::alexa::messages::directive::{AskId, Directive};
+use crate::alexa::messages::incoming::Identity;
 use crate::alexa::messages::message::Message;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
 use crate::alexa::messages::report::Report;
@@ -120,6 +121,8 @@ pub enum Output {
         /// What.
         directive: Directive,
     },
+    /// To the room: what is said there is said to an assistant from here on, or to the meeting again.
+    AssistantListens(bool),
     /// To the room: no dialog was in the foreground, so the call, or the join being placed, stops.
     StopForeground,
     /// To the room: send these digits.
@@ -214,6 +217,16 @@ impl Bridge {
     /// Takes over what the last process remembered of directives.
     pub fn restore(&mut self, restored: &Restored) {
         self.askers.restore(restored);
+    }
+
+    /// The last process did this directive, whether or not it lived to remember it.
+    pub fn was_done(&mut self, directive: Identity, outcome: &Outcome) {
+        self.askers.was_done(directive, outcome);
+    }
+
+    /// Which directive is worked on under this number; `None` for what was asked at the control socket.
+    pub fn identity_of(&self, ask: AskId) -> Option<Identity> {
+        self.askers.identity_of(ask)
     }
 
     /// Takes one input.

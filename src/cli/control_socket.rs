@@ -68,9 +68,12 @@ pub(super) fn ask(options: &Options, request: &Request) -> Result<Reply, Control
     );
     let hang_guard = match request {
         Request::Digits(_) => HANG_GUARD + LONGEST_DIGITS,
-        Request::Status | Request::Join(_) | Request::End | Request::Hold(_) | Request::Volume(_) => {
-            HANG_GUARD
-        }
+        Request::Status
+        | Request::Join(_)
+        | Request::End
+        | Request::Hold(_)
+        | Request::Mute(_)
+        | Request::Volume(_) => HANG_GUARD,
     };
     exchange(&path, request, hang_guard).map_err(|error| match error {
         ControlError::Failed { path, error } => explained(path, error),

@@ -17,6 +17,7 @@ mod dtmf;
 mod end;
 mod hold;
 mod join;
+mod mute;
 mod run;
 mod status;
 mod terminal;
@@ -79,6 +80,7 @@ At the room:
   meetd join --endpoint 192.0.2.7 --protocol SIP --id 1234567
   meetd end                         hang up
   meetd hold on                     the meeting hears nothing of the room until `meetd hold off`
+  meetd mute on                     the same without the far end's knowing, until `meetd mute off`
   meetd dtmf 123456#                press digits, as on a telephone
   meetd volume 40                   how loud the meeting is in the room
   journalctl -x -u meetd            what happened, and what to do about it
@@ -140,6 +142,8 @@ enum Command {
     End,
     /// Put the call on hold (the meeting hears nothing of the room), or take it off
     Hold(hold::Arguments),
+    /// Mute the microphone towards the meeting until `mute off` or the end of the call
+    Mute(mute::Arguments),
     /// Press digits during a meeting, as the SendDTMF message does
     Dtmf(dtmf::Arguments),
     /// Set the loudspeaker's volume; it is kept over restarts
@@ -163,6 +167,7 @@ impl CommandLine {
             Command::Join(arguments) => join::run(&options, arguments).into(),
             Command::End => end::run(&options).into(),
             Command::Hold(arguments) => hold::run(&options, arguments).into(),
+            Command::Mute(arguments) => mute::run(&options, arguments).into(),
             Command::Dtmf(arguments) => dtmf::run(&options, arguments).into(),
             Command::Volume(arguments) => volume::run(&options, &arguments).into(),
         }

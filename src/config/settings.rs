@@ -78,6 +78,7 @@ impl Reader<'_> {
                 room::dial_plan::built_in(),
             ),
             join_wakes: self.flag("power.join_wakes")?,
+            mute_during_dialog: self.flag("media.mute_during_dialog")?,
         })
     }
 

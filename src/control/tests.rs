@@ -11,6 +11,7 @@ fn requests_survive_their_line() -> Result<(), ControlFault> {
         Request::End,
         Request::Hold(true),
         Request::Hold(false),
+        Request::Mute(true),
         Request::Join(join()),
     ] {
         assert_eq!(Request::read(request.to_line().expose())?, request);

@@ -171,9 +171,10 @@ impl World {
     fn command_audio(&mut self, call: CallId, command: media::Command) -> Option<Wake> {
         match command {
             media::Command::Stop => self.sounding.remove(&call),
-            media::Command::Reserve { .. } | media::Command::Start(_) | media::Command::SendDigits(_) => {
-                self.sounding.insert(call)
-            }
+            media::Command::Reserve { .. }
+            | media::Command::Start(_)
+            | media::Command::Mute(_)
+            | media::Command::SendDigits(_) => self.sounding.insert(call),
         };
         let event = self.audio.command(call, command)?;
         Some(Wake::Media { call, event })

@@ -36,6 +36,8 @@ pub enum Command {
     },
     /// Start, or go on with a changed plan.
     Start(Box<Plan>),
+    /// Send silence in the place of the microphone, or the microphone again. Counts from [`Command::Reserve`] on.
+    Mute(bool),
     /// Send these digits after those that are being sent: by RFC 4733 when the plan has telephone-event, else as
     /// tones in the audio. [`Event::DigitsSent`] or [`Event::DigitsFailed`] follows.
     SendDigits(DigitScript),
@@ -91,9 +93,10 @@ pub struct Figures {
     pub playout_delay: Duration,
     /// The estimated mean opinion score (ITU-T G.107), 1 to 4.5; `None` before anything was heard.
     pub mos: Option<f32>,
-    /// Whether the far end should hear us.
+    /// Whether the far end should hear the room: neither on hold nor muted.
     pub is_sending: bool,
-    /// How long ago the last packet came; since the start, or since hold ended, when none did.
+    /// How long ago the last packet came; since the start, or since hold ended, when none did. Zero while the far
+    /// end is not to send.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).
     pub far_level_dbfs: f32,

@@ -26,6 +26,8 @@ pub struct Stream {
     sealed: Vec<u8>,
     receiver: Receiver,
     digits: Digits,
+    /// Silence leaves in the place of the microphone.
+    is_muted: bool,
     near: Level,
     far: Level,
     far_heard: bool,
@@ -43,6 +45,7 @@ impl Stream {
             sealed: Vec::new(),
             receiver: Receiver::new(now),
             digits: Digits::default(),
+            is_muted: false,
             near: Level::default(),
             far: Level::default(),
             far_heard: false,
@@ -70,6 +73,16 @@ impl Stream {
             plan.direction
         );
         self.plan = plan;
+    }
+
+    /// Sends silence in the place of the microphone, or the microphone again.
+    pub fn mute(&mut self, is_muted: bool) {
+        self.is_muted = is_muted;
+    }
+
+    /// Whether silence is sent in the place of the microphone.
+    pub fn is_muted(&self) -> bool {
+        self.is_muted
     }
 
     /// Sends digits after those that wait; [`Event::DigitsSent`] or [`Event::DigitsFailed`] follows.
@@ -107,7 +120,10 @@ impl Stream {
             self.near.hear(&[0; FRAME]);
             return None;
         }
-        let mut frame = *microphone;
+        let mut frame = match self.is_muted {
+            true => [0; FRAME],
+            false => *microphone,
+        };
         let is_due = self
             .sender
             .tick(&self.plan, &mut self.digits, &mut frame)
@@ -180,12 +196,16 @@ impl Stream {
             concealed_percent,
             playout_delay: delay,
             mos: (quality.received() > 0).then(|| mos::estimate(concealed_percent, delay)),
-            is_sending: self.may_send(),
+            is_sending: self.may_send() && !self.is_muted,
             received: quality.received(),
             sent: self.sender.sent(),
             loss_percent: quality.loss_percent(),
             jitter_ms: quality.jitter_ms(),
-            silent_for: self.receiver.silent_for(now),
+            // On hold nothing is due, so that nothing is missed.
+            silent_for: match self.plan.direction.receives() {
+                true => self.receiver.silent_for(now),
+                false => Duration::ZERO,
+            },
             far_level_dbfs: self.far.dbfs(),
             near_level_dbfs: self.near.dbfs(),
         }

@@ -1,6 +1,7 @@
 //! What the room is set to: power, and the loudspeaker's volume and mute. It survives a restart.
 
 use crate::alexa::messages::directive::AskId;
+use crate::alexa::messages::incoming::Identity;
 use crate::alexa::messages::outcome::{DeviceMode, ErrorType, Outcome, Refusal};
 use crate::alexa::messages::property::Property;
 use crate::call::EndedHere;
@@ -39,25 +40,38 @@ impl Default for Equipment {
 
 impl Equipment {
     /// Reads what [`Equipment::to_record`] wrote; `None` for anything else.
-    pub fn from_record(record: &[u8]) -> Option<Self> {
-        match *record {
+    pub fn from_record(record: &[u8]) -> Option<(Self, Option<Identity>)> {
+        let (set, by) = record.split_first_chunk::<4>()?;
+        let equipment = match *set {
             [
                 FORM,
                 is_on @ (0 | 1),
                 volume @ 0..=FULL_VOLUME,
                 is_muted @ (0 | 1),
-            ] => Some(Self {
+            ] => Self {
                 is_on: is_on == 1,
                 volume,
                 is_muted: is_muted == 1,
-            }),
-            _ => None,
+            },
+            _ => return None,
+        };
+        match by {
+            [] => Some((equipment, None)),
+            by => Some((equipment, Some(Identity::from_bytes(by)?))),
         }
     }
 
-    /// What the store keeps.
-    pub fn to_record(self) -> Vec<u8> {
-        vec![FORM, self.is_on.into(), self.volume, self.is_muted.into()]
+    /// What the store keeps. A directive that must not be done twice is named in the same record: a process that
+    /// dies before it wrote the directive's answer is known to have done it.
+    pub fn to_record(self, by: Option<Identity>) -> Vec<u8> {
+        let mut record = vec![FORM, self.is_on.into(), self.volume, self.is_muted.into()];
+        record.extend(by.into_iter().flat_map(Identity::to_bytes));
+        record
+    }
+
+    /// What `AdjustVolume` is answered with that led here.
+    pub fn adjusted(self) -> Outcome {
+        Outcome::Changed(vec![Property::Volume(self.volume)])
     }
 
     /// All of it, for `StateReport`.
@@ -112,7 +126,7 @@ impl Room {
 
     pub(super) fn set_volume(&mut self, ask: AskId, volume: i64) {
         match u8::try_from(volume).ok().filter(|volume| *volume <= FULL_VOLUME) {
-            Some(volume) => self.turn_to(ask, volume),
+            Some(volume) => self.turn_to(ask, volume, None),
             None => self.refuse(ask, out_of_range(volume)),
         }
     }
@@ -121,41 +135,48 @@ impl Room {
     pub(super) fn adjust_volume(&mut self, ask: AskId, by: i64) {
         let volume = i64::from(self.equipment.volume).saturating_add(by);
         let volume = u8::try_from(volume.clamp(0, FULL_VOLUME.into())).unwrap_or(FULL_VOLUME);
-        self.turn_to(ask, volume);
+        self.turn_to(ask, volume, Some(ask));
     }
 
     pub(super) fn set_mute(&mut self, ask: AskId, is_muted: bool) {
-        self.set(Equipment {
+        let next = Equipment {
             is_muted,
             ..self.equipment
-        });
+        };
+        self.set(next, None);
         self.answer(ask, Outcome::Changed(vec![Property::Muted(is_muted)]));
     }
 
-    fn turn_to(&mut self, ask: AskId, volume: u8) {
-        self.set(Equipment {
+    /// `once` is the directive that would turn it further if it was done twice.
+    fn turn_to(&mut self, ask: AskId, volume: u8, once: Option<AskId>) {
+        let next = Equipment {
             volume,
             ..self.equipment
-        });
-        self.answer(ask, Outcome::Changed(vec![Property::Volume(volume)]));
+        };
+        self.set(next, once);
+        self.answer(ask, next.adjusted());
     }
 
     fn set_power(&mut self, is_on: bool) {
         self.was_woken = false;
-        self.set(Equipment {
+        let next = Equipment {
             is_on,
             ..self.equipment
-        });
+        };
+        self.set(next, None);
     }
 
     /// Sets the equipment, and has it written down when that is a change.
-    fn set(&mut self, next: Equipment) {
+    fn set(&mut self, next: Equipment, once: Option<AskId>) {
         if self.equipment == next {
             return;
         }
         journal::set(self.equipment, next);
         self.equipment = next;
-        self.outputs.push_back(Output::Keep(next.to_record()));
+        self.outputs.push_back(Output::Keep {
+            equipment: next,
+            once,
+        });
     }
 }
 
@@ -187,7 +208,10 @@ mod tests {
                         volume,
                         is_muted,
                     };
-                    assert_eq!(Equipment::from_record(&equipment.to_record()), Some(equipment));
+                    for by in [None, Some(Identity::of("m", "Alexa", "Name", "room", "{}"))] {
+                        let record = equipment.to_record(by);
+                        assert_eq!(Equipment::from_record(&record), Some((equipment, by)));
+                    }
                 }
             }
         }

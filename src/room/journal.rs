@@ -96,6 +96,21 @@ pub fn digits_failed(call: &Call, why: &str) {
     );
 }
 
+pub fn microphone_muted(call: &Call) {
+    let muted = call.is_muted;
+    let word = if muted { "muted" } else { "on" };
+    info!(event = "microphone-muted", call_id = %call.id, muted, "the microphone is {word} towards the meeting");
+}
+
+pub fn microphone_in_dialog(call: &Call, is_in_dialog: bool) {
+    let what = if is_in_dialog { "does not hear" } else { "hears" };
+    debug!(
+        event = "microphone-in-dialog",
+        call_id = %call.id,
+        "the meeting {what} the room, which talks to its assistant or has done"
+    );
+}
+
 pub fn no_far_audio(call: &Call) {
     warn!(
         event = "no-far-audio",

@@ -13,6 +13,7 @@ pub mod dial_plan;
 mod directives;
 mod equipment;
 mod journal;
+mod microphone;
 mod pressed;
 mod reports;
 #[expect(clippy::module_inception, reason = "the room is the machine of this module")]
@@ -23,6 +24,7 @@ mod supervision;
 mod tests;
 
 pub use equipment::Equipment;
+pub use microphone::Microphone;
 pub use reports::{CallStatus, CurrentCall, LastCall};
 pub use room::{Input, Output, Room};
 
@@ -65,6 +67,8 @@ pub struct Settings {
     pub providers: BTreeMap<String, dial_plan::Provider>,
     /// Whether a join turns the room on.
     pub join_wakes: bool,
+    /// Whether the meeting does not hear what the room says to its assistant (`media.mute_during_dialog`).
+    pub mute_during_dialog: bool,
 }
 
 /// `calls.when_busy`.
@@ -100,5 +104,6 @@ pub(crate) fn settings_for_tests() -> Settings {
             .into(),
         providers: dial_plan::built_in(),
         join_wakes: true,
+        mute_during_dialog: true,
     }
 }

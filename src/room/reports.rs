@@ -7,6 +7,7 @@ use crate::call::{Agreed, CallId, EndReason, Protocol};
 use crate::media::Figures;
 use crate::time::Now;
 
+use super::microphone::Microphone;
 use super::room::{Output, Room};
 use super::state::{Call, Talk};
 use super::{answered, journal};
@@ -37,8 +38,8 @@ pub struct CurrentCall {
     pub since: jiff::Timestamp,
     /// What both sides agreed on, once it is answered.
     pub agreed: Option<Agreed>,
-    /// Whether the room has put it on hold.
-    pub is_held: bool,
+    /// What the meeting hears of the room.
+    pub microphone: Microphone,
     /// The latest figures of its audio.
     pub figures: Option<Figures>,
 }
@@ -71,25 +72,13 @@ impl Room {
                 provider: call.planned.provider.clone(),
                 since: talk.map_or(call.placed.wall, |talk| talk.since.wall),
                 agreed: talk.map(|talk| talk.agreed.clone()),
-                is_held: talk.is_some_and(|talk| talk.is_held),
+                microphone: self.microphone(call),
                 figures: talk.and_then(|talk| talk.watch.figures()),
             }
         };
         CallStatus {
             call: self.state.call().map(current),
             last_call: self.last_call.clone(),
-        }
-    }
-
-    /// The CallStateChanged of the snapshot after each opening of the bridge.
-    pub fn call_state(&self) -> CallState {
-        match self.state.call() {
-            Some(call) => state_of(call, self.state.told()),
-            None => CallState {
-                state: CallStateName::Idle,
-                call: None,
-                caller_id: String::new(),
-            },
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::alexa::messages::directive::{AskId, Directive, JoinMeeting};
-use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::outcome::{Outcome, Refusal};
 use crate::alexa::messages::report::{CallStateName, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
@@ -47,6 +47,8 @@ pub enum Input {
         /// What it says.
         event: media::Event,
     },
+    /// What is said in the room is said to an assistant from here on, or to the meeting again.
+    AssistantListens(bool),
     /// The foreground activity shall stop, and it is the call.
     StopForeground,
     /// A `SendDTMF`.
@@ -89,7 +91,12 @@ pub enum Output {
     /// To everyone.
     Report(Report),
     /// To the store, in place of what it was given before: for [`Room::restored`].
-    Keep(Vec<u8>),
+    Keep {
+        /// What the room is set to.
+        equipment: Equipment,
+        /// The directive that did it, when it must not be done twice.
+        once: Option<AskId>,
+    },
 }
 
 /// The meeting room.
@@ -101,6 +108,8 @@ pub struct Room {
     pub(super) equipment: Equipment,
     /// A join has turned the room on, and its answer has yet to say so.
     pub(super) was_woken: bool,
+    /// What is said in the room is said to an assistant.
+    pub(super) assistant_listens: bool,
     pub(super) outputs: VecDeque<Output>,
     /// When the calls of the last minute were placed.
     pub(super) placed_lately: VecDeque<Moment>,
@@ -116,6 +125,7 @@ impl Room {
             state: State::Idle,
             equipment: Equipment::default(),
             was_woken: false,
+            assistant_listens: false,
             outputs: VecDeque::new(),
             placed_lately: VecDeque::new(),
             last_call: None,
@@ -124,7 +134,8 @@ impl Room {
 
     /// The same, set to what the last process wrote down.
     pub fn restored(mut self, record: Option<&[u8]>) -> Self {
-        self.equipment = record.and_then(Equipment::from_record).unwrap_or_default();
+        let read = record.and_then(Equipment::from_record);
+        self.equipment = read.map(|(equipment, _)| equipment).unwrap_or_default();
         self
     }
 
@@ -139,6 +150,7 @@ impl Room {
             Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
+            Input::AssistantListens(listens) => self.give_microphone(listens),
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
@@ -169,27 +181,6 @@ impl Room {
         dial_plan::plan(join, &self.settings).map(|planned| planned.to_string())
     }
 
-    /// Puts the meeting on hold, or takes it off; the sentence says what is true then.
-    pub fn hold(&mut self, is_held: bool) -> Result<&'static str, Refusal> {
-        let State::InMeeting(meeting) = &mut self.state else {
-            return Err(Refusal::new(
-                ErrorType::NotInOperation,
-                "there is no answered call that could be held",
-            ));
-        };
-        meeting.talk.is_held = is_held;
-        let call = meeting.call.clone();
-        let command = CallCommand::Hold {
-            call: call.id,
-            is_held,
-        };
-        self.command(&call, command);
-        Ok(match is_held {
-            true => "the call is on hold, the meeting hears nothing of the room",
-            false => "the call goes on",
-        })
-    }
-
     /// Dials.
     pub(super) fn place(&mut self, now: Now, next: Next) {
         let Next { planned, asks, by } = next;
@@ -198,6 +189,7 @@ impl Room {
             id: CallId(self.chance.uuid()),
             planned,
             placed: now,
+            is_muted: false,
         };
         journal::placed(&call);
         self.command(
@@ -208,6 +200,9 @@ impl Room {
                 ring_timeout: self.settings.ring_timeout,
             },
         );
+        if self.is_silenced(&call) {
+            self.silence(&call, true);
+        }
         self.report_state(&call, CallStateName::Dialing);
         self.enter(State::Placing(Placing {
             call,

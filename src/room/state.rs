@@ -50,6 +50,8 @@ pub struct Call {
     pub planned: Planned,
     /// When.
     pub placed: Now,
+    /// Whether a person has muted the room's microphone for it.
+    pub is_muted: bool,
 }
 
 /// A call that is being placed.

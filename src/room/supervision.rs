@@ -14,6 +14,9 @@ use super::{Settings, journal};
 /// Without RTP for this long the journal warns (contract, "Audio").
 const SILENCE_WORTH_A_WARNING: Duration = Duration::from_secs(10);
 
+/// The audio side tells its figures once a second: a shorter silence cannot be told from the time between two.
+const SHORTEST_SILENCE: Duration = Duration::from_millis(1500);
+
 /// A microphone in the quietest room is louder: the last of 16 bits is at −90 dBFS.
 const NO_MICROPHONE: f32 = -85.0;
 
@@ -110,7 +113,7 @@ impl Supervision {
             longest: settings
                 .max_duration
                 .map(|longest| Deadline::after(now, longest, "the longest call")),
-            rtp_timeout: settings.rtp_timeout,
+            rtp_timeout: settings.rtp_timeout.map(|limit| limit.max(SHORTEST_SILENCE)),
             figures: None,
             far_end: FarEnd::Unknown,
             near_end: NearEnd::Audible,
@@ -276,6 +279,19 @@ mod tests {
         watch.take_figures(at(0), silent_for(0));
         assert_eq!(watch.check(at(3_600_000)), Some(Finding::NoFarAudio));
         assert_eq!(watch.check(at(3_600_000)), None);
+    }
+
+    #[test]
+    fn the_shortest_timeout_ends_no_call_in_which_audio_flows() {
+        let mut settings = settings_for_tests();
+        settings.rtp_timeout = Some(Duration::from_secs(1));
+        let mut watch = Supervision::new(at(0), &settings);
+        for second in 1..=60 {
+            let late = second * 1_000 + second % 7;
+            assert_eq!(watch.check(at(late)), None, "second {second}");
+            watch.take_figures(at(late), silent_for(15));
+        }
+        assert_eq!(watch.check(at(63_000)), Some(Finding::NoAudio));
     }
 
     #[test]

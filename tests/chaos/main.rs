@@ -10,6 +10,7 @@
     reason = "the killings run on real time, and every function in this binary serves a test"
 )]
 
+mod conference;
 #[path = "../peers/mod.rs"]
 mod peers;
 
@@ -18,20 +19,23 @@ use std::time::{Duration, Instant};
 use meetd::chance::Chance;
 use serde_json::Value;
 
+use conference::Conference;
 use peers::bridge::Bridge;
 use peers::daemon::{Home, Meetd};
 use peers::directives::{self, outcome};
-use peers::far_end::{FarEnd, Manner};
+use peers::far_end::Manner;
+use peers::programs::Skipped;
 
 /// Kills of every `cargo test`.
 const KILLS: u64 = 50;
 /// So long after a restart nothing of the former process may be alive at the far end.
 const ENDED_BY: Duration = Duration::from_secs(5);
 
-/// What is counted; all but the first two must be 0.
+/// What is counted; all but the first three must be 0.
 #[derive(Debug, Default)]
 struct Figures {
     calls: usize,
+    calls_of_sipp: usize,
     slowest_end: Duration,
     alive: usize,
     lost: usize,
@@ -49,14 +53,16 @@ fn no_kill_leaves_a_call_behind_or_loses_or_doubles_a_directive() {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut chance = Chance::from_seed(bytes);
     let mut chaos = Chaos::begin();
-    for _ in 0..kills {
+    for kill in 0..kills {
+        chaos.turn_to_conference(kill);
         chaos.kill_once(&mut chance);
     }
     let figures = chaos.end();
     println!(
-        "chaos: {kills} kills, {} calls; dialogs alive 5 s after restart: {}; acknowledged directives lost: {}; \
+        "chaos: {kills} kills, {} calls, {} of them to sipp; dialogs alive 5 s after restart: {}; acknowledged directives lost: {}; \
          joins doubled: {}; slowest end {} ms after the kill (seed {seed})",
         figures.calls,
+        figures.calls_of_sipp,
         figures.alive,
         figures.lost,
         figures.doubled,
@@ -72,7 +78,10 @@ fn no_kill_leaves_a_call_behind_or_loses_or_doubles_a_directive() {
 struct Chaos {
     bridge: Bridge,
     home: Home,
-    far_end: FarEnd,
+    /// Ours, and sipp where it is installed; called in turns.
+    conferences: Vec<Conference>,
+    /// The one that is called.
+    current: usize,
     meetd: Meetd,
     connections: usize,
     figures: Figures,
@@ -85,23 +94,34 @@ impl Chaos {
         home.set("log.level", "\"info\"");
         let meetd = home.start();
         bridge.wait_for_snapshot(1);
-        let far_end = FarEnd::start(Manner::Answer {
-            after: Duration::ZERO,
-        });
+        let mut conferences = vec![Conference::ours()];
+        match Conference::sipp() {
+            Ok(sipp) => conferences.push(sipp),
+            Err(Skipped(why)) => println!("chaos: no calls to sipp: {why}"),
+        }
         Self {
             bridge,
             home,
-            far_end,
+            conferences,
+            current: 0,
             meetd,
             connections: 1,
             figures: Figures::default(),
         }
     }
 
+    fn turn_to_conference(&mut self, kill: u64) {
+        self.current = kill as usize % self.conferences.len();
+    }
+
+    fn conference(&self) -> &Conference {
+        &self.conferences[self.current]
+    }
+
     /// A join, perhaps its end, a kill somewhere on the way, and what is left of it all.
     fn kill_once(&mut self, chance: &mut Chance) {
         let after = chance.up_to(Duration::from_millis(200));
-        self.far_end.behave(match chance.below(3) {
+        self.conference().behave(match chance.below(3) {
             0 => Manner::RingForEver,
             1 => Manner::Answer { after },
             _ => Manner::Answer {
@@ -109,7 +129,7 @@ impl Chaos {
             },
         });
         let calls_before = self.calls();
-        let join = directives::join(&self.far_end.endpoint());
+        let join = directives::join(&self.conference().endpoint());
         let end = (chance.below(2) == 0).then(directives::end);
         self.bridge.send(&join);
         if let Some(end) = &end {
@@ -135,7 +155,7 @@ impl Chaos {
 
     /// The skill repeats the join, as it may.
     fn repeat(&mut self, join: &Value, joined: Option<&str>, was_told_to_end: bool, was_ended: bool) {
-        self.far_end.behave(Manner::Answer {
+        self.conference().behave(Manner::Answer {
             after: Duration::ZERO,
         });
         let before = self.calls();
@@ -167,10 +187,12 @@ impl Chaos {
     }
 
     fn end(mut self) -> Figures {
-        self.figures.calls = self.calls();
         self.meetd.stop();
-        let complaints = self.far_end.seen.look(|seen| seen.complaints.clone());
-        assert_eq!(complaints, Vec::<String>::new());
+        for conference in &self.conferences {
+            self.figures.calls += conference.calls();
+            assert_eq!(conference.complaints(), Vec::<String>::new());
+        }
+        self.figures.calls_of_sipp = self.conferences[1..].iter().map(Conference::calls).sum();
         self.figures
     }
 
@@ -185,25 +207,19 @@ impl Chaos {
     }
 
     fn calls(&self) -> usize {
-        self.far_end.seen.look(|seen| seen.calls.len())
+        self.conference().calls()
     }
 
     fn alive(&self) -> usize {
-        let alive =
-            |seen: &peers::far_end::Seen| seen.calls.iter().filter(|call| !call.phase.is_over()).count();
-        self.far_end.seen.look(alive)
+        self.conference().alive()
     }
 
     fn wait_until_over(&self, until: Instant) {
-        self.far_end.seen.wait_until(until, |seen| {
-            seen.calls.iter().all(|call| call.phase.is_over()).then_some(())
-        });
+        self.conference().wait_until_over(until);
     }
 
     /// Lets the calls go on for this long.
     fn pause(&self, time: Duration) {
-        self.far_end
-            .seen
-            .wait_until(Instant::now() + time, |_| None::<()>);
+        self.conference().pause(Instant::now() + time);
     }
 }

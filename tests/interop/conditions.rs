@@ -1,18 +1,25 @@
-//! The conditions that a caller meets: each a scenario of sipp beside this file, told over UDP and over TCP.
+//! The conditions that a caller meets: each a scenario of sipp beside this file, told over each transport
+//! it applies to. `tests/data/sip_conditions.tsv` holds the list of all of them against these and against the
+//! transcripts.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::peers::HANG_GUARD;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::Skipped;
 use crate::sipp::{Over, Sipp};
-use crate::sipp_stories::Called;
+use crate::sipp_stories::{Called, Unusual};
 
 /// One condition.
 pub struct Condition {
     /// Its name, which is also that of its scenario.
     pub name: &'static str,
     course: Course,
+    /// What it applies to.
+    pub transports: &'static [Over],
+    unusual: Unusual,
+    /// Arguments of sipp beside the usual ones.
+    arguments: &'static [&'static str],
 }
 
 /// How the call goes.
@@ -31,11 +38,54 @@ enum Course {
     HungUp(&'static str),
     /// The join is refused as this.
     Refused(&'static str),
+    /// Cancelled here once it rings.
+    Cancelled,
+    /// Answered; ended here by itself, and the status of the last call says this.
+    GivenUp(&'static str),
+    /// Answered; still there after this long; then ended here.
+    Lives(Duration),
+    /// Answered; its connection breaks; then ended here.
+    ConnectionBreaks,
 }
 
 const fn condition(name: &'static str, course: Course) -> Condition {
-    Condition { name, course }
+    Condition {
+        name,
+        course,
+        transports: &Over::ALL,
+        unusual: Unusual { keys: &[], pin: "" },
+        arguments: &[],
+    }
 }
+
+impl Condition {
+    /// Only over these.
+    const fn over(mut self, transports: &'static [Over]) -> Self {
+        self.transports = transports;
+        self
+    }
+
+    /// In a room with these keys.
+    const fn with_keys(mut self, keys: &'static [(&'static str, &'static str)]) -> Self {
+        self.unusual.keys = keys;
+        self
+    }
+
+    /// In a meeting with this PIN.
+    const fn with_pin(mut self, pin: &'static str) -> Self {
+        self.unusual.pin = pin;
+        self
+    }
+
+    /// The scenario has each repetition of ours and of sipp's itself.
+    const fn with_repetitions(mut self) -> Self {
+        self.arguments = &["-nr"];
+        self
+    }
+}
+
+/// Less than the usual 30 s.
+const SHORT_SILENCE: &[(&str, &str)] = &[("media.rtp_timeout", "\"2s\"")];
 
 /// All of them.
 pub const CONDITIONS: &[Condition] = &[
@@ -86,14 +136,37 @@ pub const CONDITIONS: &[Condition] = &[
     condition("contact_without_user", Course::Answered),
     condition("display_names", Course::Answered),
     condition("flood_of_progress", Course::Answered),
+    condition("cancelled", Course::Cancelled),
+    condition("cancel_crosses_answer", Course::Cancelled),
+    condition("lost_invite", Course::Answered)
+        .over(&[Over::Udp])
+        .with_repetitions(),
+    condition("lost_acknowledgement", Course::AnsweredThen("CSeq: 1 ACK", 3)).with_repetitions(),
+    condition("lost_answer", Course::Answered)
+        .over(&[Over::Udp])
+        .with_repetitions(),
+    condition("answer_repeated", Course::AnsweredThen("CSeq: 1 ACK", 20)).with_repetitions(),
+    condition("forked", Course::AnsweredThen("CSeq: 2 BYE", 2)),
+    condition("digits_by_info", Course::AnsweredThen("CSeq: 4 INFO", 2)).with_pin("42"),
+    condition("no_audio", Course::GivenUp("no audio came from the far end")).with_keys(SHORT_SILENCE),
+    condition("no_audio_on_hold", Course::Lives(Duration::from_millis(4500))).with_keys(SHORT_SILENCE),
+    condition("connection_breaks", Course::ConnectionBreaks).over(&[Over::Tcp, Over::Tls]),
 ];
 
 impl Condition {
     /// Tells it.
     pub fn tell(&self, over: Over) -> Result<(), Skipped> {
         let scenario = Sipp::scenario(&format!("{}.xml", self.name));
-        let mut called = Called::by(over, &["-sf", &scenario])?;
+        let mut arguments = vec!["-sf", scenario.as_str()];
+        arguments.extend(self.arguments);
+        let called = Called::without_answer(over, &arguments, self.unusual)?;
+        if let Course::Cancelled = self.course {
+            cancel(called);
+            return Ok(());
+        }
+        let mut called = called.and_answer();
         match self.course {
+            Course::Cancelled => unreachable!("it is not answered"),
             Course::Answered => {
                 called.is_answered();
                 called.end();
@@ -113,7 +186,19 @@ impl Condition {
                 }
                 called.end();
             }
-            Course::HungUp(why) => {
+            Course::Lives(time) => {
+                called.is_answered();
+                std::thread::sleep(time);
+                assert_eq!(called.room.home.status()["call"]["state"], "ACTIVE");
+                called.end();
+            }
+            Course::ConnectionBreaks => {
+                called.is_answered();
+                wait_for(&called, "CSeq: 1 ACK", 1);
+                called.sipp.front.as_ref().expect("a stream").break_connection();
+                called.end();
+            }
+            Course::HungUp(why) | Course::GivenUp(why) => {
                 called.is_answered();
                 called.sipp.wait_for_success();
                 called.room.bridge.wait_for_call_state("IDLE");
@@ -133,6 +218,15 @@ impl Condition {
         }
         Ok(())
     }
+}
+
+fn cancel(mut called: Called) {
+    called.room.bridge.wait_for_call_state("OUTBOUND_RINGING");
+    assert_eq!(outcome(&called.room.bridge.ask(&directives::end())), "Response");
+    let join = called.room.bridge.answer_to(&called.event);
+    assert_eq!(outcome(&join), "NOT_IN_OPERATION", "{join}");
+    called.sipp.wait_for_success();
+    called.leave();
 }
 
 /// Waits until sipp has written this down so often.

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
+use crate::certificates::Authority;
 use crate::peers::programs::{self, Program, Skipped};
 
 /// The password of everybody.
@@ -190,29 +191,4 @@ fn write_certificates(folder: &Path, ports: &[(Shows, u16)]) {
         ));
     }
     std::fs::write(folder.join("tls.cfg"), text).unwrap();
-}
-
-struct Authority {
-    params: CertificateParams,
-    key: KeyPair,
-    certificate: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "Test root");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().pem();
-        Self {
-            params,
-            key,
-            certificate,
-        }
-    }
-
-    fn issuer(&self) -> Issuer<'_, &KeyPair> {
-        Issuer::from_params(&self.params, &self.key)
-    }
 }

@@ -15,9 +15,12 @@ mod peers;
 mod baresip;
 mod baresip_stories;
 mod capture;
+mod certificates;
+mod condition_list;
 mod conditions;
 mod far_end_itself;
 mod frames_by_schema;
+mod front;
 mod kamailio;
 mod kamailio_stories;
 mod python_bridge;
@@ -43,40 +46,6 @@ const STORIES: &[runner::Story] = &[
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
     ),
-    ("sipp_as_it_is_built_answers_udp", || {
-        sipp_stories::built_in_callee(Udp)
-    }),
-    ("sipp_as_it_is_built_answers_tcp", || {
-        sipp_stories::built_in_callee(Tcp)
-    }),
-    ("sipp_verifies_md5_after_401_udp", || {
-        sipp_stories::challenge_401_md5(Udp)
-    }),
-    ("sipp_verifies_md5_after_401_tcp", || {
-        sipp_stories::challenge_401_md5(Tcp)
-    }),
-    ("sipp_takes_sha256_after_407_udp", || {
-        sipp_stories::challenge_407_sha256(Udp)
-    }),
-    ("sipp_takes_sha256_after_407_tcp", || {
-        sipp_stories::challenge_407_sha256(Tcp)
-    }),
-    ("sipp_is_busy_with_486_udp", || sipp_stories::busy_486(Udp)),
-    ("sipp_is_busy_with_486_tcp", || sipp_stories::busy_486(Tcp)),
-    ("sipp_answers_after_183_udp", || {
-        sipp_stories::progress_183_then_200(Udp)
-    }),
-    ("sipp_answers_after_183_tcp", || {
-        sipp_stories::progress_183_then_200(Tcp)
-    }),
-    ("sipp_is_cancelled_while_it_rings_udp", || {
-        sipp_stories::cancel_while_it_rings(Udp)
-    }),
-    ("sipp_is_cancelled_while_it_rings_tcp", || {
-        sipp_stories::cancel_while_it_rings(Tcp)
-    }),
-    ("sipp_hangs_up_udp", || sipp_stories::far_end_hangs_up(Udp)),
-    ("sipp_hangs_up_tcp", || sipp_stories::far_end_hangs_up(Tcp)),
     ("kamailio_passes_a_call_on_after_md5_udp", || {
         kamailio_stories::a_call_through_the_proxy(By::Udp, "MD5")
     }),
@@ -127,28 +96,40 @@ const STORIES: &[runner::Story] = &[
     ),
 ];
 
+/// What sipp tells over each transport, beside its [`conditions`].
+const OVER_EACH: &[(&str, OverEach)] = &[
+    ("as_it_is_built_answers", sipp_stories::built_in_callee),
+    ("verifies_md5_after_401", sipp_stories::challenge_401_md5),
+    ("takes_sha256_after_407", sipp_stories::challenge_407_sha256),
+    ("is_busy_with_486", sipp_stories::busy_486),
+    ("answers_after_183", sipp_stories::progress_183_then_200),
+    ("hangs_up", sipp_stories::far_end_hangs_up),
+    ("is_not_there", sipp_stories::nobody_is_there),
+];
+
+type OverEach = fn(sipp::Over) -> Result<(), peers::programs::Skipped>;
+
 fn main() -> std::process::ExitCode {
     let mut stories: Vec<runner::Told> = STORIES.iter().map(runner::Told::from).collect();
-    let mut table = table_of_pairs();
-    for condition in conditions::CONDITIONS {
-        let mut names = Vec::new();
-        for (over, transport) in [(Udp, "udp"), (Tcp, "tcp")] {
-            let name = format!("sipp_{}_{transport}", condition.name);
-            names.push(name.clone());
-            let story = Box::new(move || condition.tell(over));
-            stories.push(runner::Told { name, story });
-        }
-        table.push((condition.name.to_owned(), names));
+    let mut table = runner::Table::new();
+    for (name, tell) in OVER_EACH {
+        let told = sipp::Over::ALL.map(|over| runner::Told::over(name, over.name(), move || tell(over)));
+        table.push(runner::row(name, &told));
+        stories.extend(told);
     }
-    runner::run(&stories, &table)
-}
-
-/// The stories of sipp that are told over UDP and over TCP.
-fn table_of_pairs() -> runner::Table {
-    let pairs = STORIES.iter().filter_map(|(name, _)| {
-        let condition = name.strip_prefix("sipp_")?.strip_suffix("_udp")?;
-        let names = ["udp", "tcp"].map(|transport| format!("sipp_{condition}_{transport}"));
-        Some((condition.to_owned(), names.to_vec()))
+    for condition in conditions::CONDITIONS {
+        let told = condition
+            .transports
+            .iter()
+            .map(|over| runner::Told::over(condition.name, over.name(), move || condition.tell(*over)));
+        let told: Vec<_> = told.collect();
+        table.push(runner::row(condition.name, &told));
+        stories.extend(told);
+    }
+    let names = stories.iter().map(|told| told.name.clone()).collect();
+    stories.push(runner::Told {
+        name: "every_condition_has_its_tests".to_owned(),
+        story: Box::new(move || condition_list::every_condition_has_its_tests(&names)),
     });
-    pairs.collect()
+    runner::run(&stories, &table)
 }

@@ -30,8 +30,31 @@ impl From<&Story> for Told {
     }
 }
 
+impl Told {
+    /// What sipp tells over this transport.
+    pub fn over(
+        name: &str,
+        transport: &str,
+        story: impl Fn() -> Result<(), Skipped> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: format!("sipp_{name}_{transport}"),
+            story: Box::new(story),
+        }
+    }
+}
+
 /// Conditions by transports: rows, each with what it is called and its stories' names.
 pub type Table = Vec<(String, Vec<String>)>;
+
+/// The row of these stories.
+pub fn row(name: &str, stories: &[Told]) -> (String, Vec<String>) {
+    let names = stories.iter().map(|told| told.name.clone());
+    (name.to_owned(), names.collect())
+}
+
+/// The columns of the table, as the names of stories end.
+const COLUMNS: [&str; 3] = ["udp", "tcp", "tls"];
 
 /// How many run at once: they mostly wait for one another's packets.
 const AT_ONCE: usize = 4;
@@ -110,7 +133,10 @@ fn tell(told: &Told) -> Verdict {
 
 /// Prints the table of conditions, as far as they were told.
 fn show(table: &Table, verdicts: &[(&str, Verdict)]) {
-    let word = |story: &String| {
+    let word = |stories: &[String], column: &str| {
+        let Some(story) = stories.iter().find(|story| story.ends_with(column)) else {
+            return "";
+        };
         let told = verdicts.iter().find(|(name, _)| *name == story.as_str());
         match told {
             Some((_, Verdict::Passed)) => "pass",
@@ -119,11 +145,11 @@ fn show(table: &Table, verdicts: &[(&str, Verdict)]) {
             None => "-",
         }
     };
-    println!("\n{:<40}{:<9}TCP", "condition", "UDP");
+    println!("\n{:<40}{:<9}{:<9}TLS", "condition", "UDP", "TCP");
     for (condition, stories) in table {
-        let words: String = stories
+        let words: String = COLUMNS
             .iter()
-            .map(|story| format!("{:<9}", word(story)))
+            .map(|column| format!("{:<9}", word(stories, column)))
             .collect();
         println!("{condition:<40}{}", words.trim_end());
     }

@@ -5,12 +5,15 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::front::Front;
 use crate::peers::programs::{self, Program, Skipped};
 
 /// A running sipp.
 pub struct Sipp {
-    /// Where it listens.
+    /// Where it is reached.
     pub port: u16,
+    /// What streams pass on their way to it.
+    pub front: Option<Front>,
     program: Program,
     folder: TempDir,
 }
@@ -22,6 +25,22 @@ pub enum Over {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream under TLS, which ends in a front before sipp.
+    Tls,
+}
+
+impl Over {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
+
+    /// As URIs and the names of stories have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 impl Sipp {
@@ -30,7 +49,14 @@ impl Sipp {
         let sipp = programs::find("sipp", "sip-tester")?;
         let folder = TempDir::with_prefix("meetd-sipp-").unwrap();
         let port = programs::free_port();
-        let mode = if over == Over::Udp { "u1" } else { "t1" };
+        let (mode, front) = match over {
+            Over::Udp => ("u1", None),
+            // With more than one socket: who loses a connection opens another.
+            Over::Tcp => ("t1", Some(Front::plain(port))),
+            Over::Tls => ("t1", Some(Front::tls(port))),
+        };
+        let outside = front.as_ref().map_or(port, |front| front.port);
+        let contact = format!("sip:127.0.0.1:{outside};transport={}", over.name());
         let mut command = Command::new(sipp);
         command
             .args([
@@ -43,6 +69,9 @@ impl Sipp {
                 "-m",
                 "1",
                 "-nostdin",
+                "-key",
+                "contact",
+                &contact,
             ])
             .args([
                 "-timeout",
@@ -66,7 +95,8 @@ impl Sipp {
         let program = programs::start(&mut command);
         programs::wait_until_listening(&program, port);
         Ok(Self {
-            port,
+            port: outside,
+            front,
             program,
             folder,
         })

@@ -1,14 +1,20 @@
-//! meetd calls sipp: its built-in callee and scenarios of ours, on UDP and TCP.
+//! meetd calls sipp: its built-in callee and scenarios of ours, on UDP, TCP and TLS.
+
+use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::front::Front;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::{self, Skipped};
 use crate::peers::room::Room;
 use crate::peers::sip_text::Message;
 use crate::sipp::{Over, Sipp};
+
+/// Far less than the 6.5 s that a join may take, and more than a loaded machine needs.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 const PASSWORD: &str = "password-canary-88c1";
 
@@ -22,27 +28,53 @@ pub struct Called {
     pub event: Value,
 }
 
+/// What is not usual about a call.
+#[derive(Clone, Copy, Default)]
+pub struct Unusual {
+    /// Keys of the room's configuration.
+    pub keys: &'static [(&'static str, &'static str)],
+    /// The PIN of the meeting.
+    pub pin: &'static str,
+}
+
 impl Called {
     /// Joins the callee, and waits for the answer to that.
     #[track_caller]
     pub fn by(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
-        let called = Self::without_answer(over, arguments)?;
-        let event = called.room.bridge.answer_to(&called.event);
-        Ok(Self { event, ..called })
+        Ok(Self::without_answer(over, arguments, Unusual::default())?.and_answer())
+    }
+
+    /// Waits for the answer to the join.
+    #[track_caller]
+    pub fn and_answer(self) -> Self {
+        let event = self.room.bridge.answer_to(&self.event);
+        Self { event, ..self }
     }
 
     /// The same, but `event` is still the directive.
-    fn without_answer(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+    pub fn without_answer(over: Over, arguments: &[&str], unusual: Unusual) -> Result<Self, Skipped> {
         let media_port = programs::free_port().to_string();
         let mut all = vec!["-mi", "127.0.0.1", "-mp", media_port.as_str()];
         all.extend(arguments);
         let sipp = Sipp::start(over, &all)?;
-        let room = Room::open_with(&[
+        let ca_file = sipp.front.as_ref().and_then(Front::ca_file);
+        let ca_file = format!("{:?}", ca_file.unwrap_or_default());
+        let mut keys = vec![
             ("sip.username", "\"room\""),
             ("sip.password_file", "\"sip-password\""),
-        ]);
-        let transport = if over == Over::Udp { "udp" } else { "tcp" };
-        let directive = directives::join(&format!("sip:far@127.0.0.1:{};transport={transport}", sipp.port));
+            ("sip.ca_file", ca_file.as_str()),
+            ("calls.allow", "[\"localhost\", \"127.0.0.0/8\"]"),
+        ];
+        keys.extend_from_slice(unusual.keys);
+        let room = Room::open_with(&keys);
+        let host = if over == Over::Tls {
+            "localhost"
+        } else {
+            "127.0.0.1"
+        };
+        let endpoint = format!("sip:far@{host}:{};transport={}", sipp.port, over.name());
+        let mut directive = directives::join(&endpoint);
+        directive["directive"]["payload"]["meeting"]["pin"] = unusual.pin.into();
         room.bridge.send(&directive);
         Ok(Self {
             room,
@@ -134,17 +166,6 @@ pub fn progress_183_then_200(over: Over) -> Result<(), Skipped> {
     Ok(())
 }
 
-pub fn cancel_while_it_rings(over: Over) -> Result<(), Skipped> {
-    let mut called = Called::without_answer(over, &["-sf", &Sipp::scenario("cancelled.xml")])?;
-    called.room.bridge.wait_for_call_state("OUTBOUND_RINGING");
-    assert_eq!(outcome(&called.room.bridge.ask(&directives::end())), "Response");
-    let join = called.room.bridge.answer_to(&called.event);
-    assert_eq!(outcome(&join), "NOT_IN_OPERATION", "{join}");
-    called.sipp.wait_for_success();
-    called.leave();
-    Ok(())
-}
-
 pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
     let mut called = Called::by(over, &["-sf", &Sipp::scenario("far_end_bye.xml")])?;
     called.is_answered();
@@ -157,6 +178,21 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
         .any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
     assert!(!failed, "an orderly hang-up is IDLE only");
     called.leave();
+    Ok(())
+}
+
+/// A port where nobody listens: ICMP says so, or a reset, and the try ends at once (contract 4).
+pub fn nobody_is_there(over: Over) -> Result<(), Skipped> {
+    let room = Room::open();
+    let port = programs::free_port();
+    let began = Instant::now();
+    let join = directives::join(&format!("sip:far@127.0.0.1:{port};transport={}", over.name()));
+    let event = room.bridge.ask(&join);
+    assert_eq!(outcome(&event), "ENDPOINT_UNREACHABLE", "{event}");
+    assert!(began.elapsed() < AT_ONCE, "{:?} is not at once", began.elapsed());
+    room.bridge
+        .wait_for_message("CallFailed", |payload| payload["code"] == "NO_CARRIER");
+    room.meetd.stop();
     Ok(())
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stories::{SOON, connected, end, events_of, join, last_state, name_of, with_token};
+use crate::stories::{SOON, connected, directive, end, events_of, join, last_state, name_of, with_token};
 use crate::world::World;
 
 #[test]
@@ -86,6 +86,42 @@ fn a_join_is_done_anew_only_when_it_died_with_the_process() {
         let alive = world.far.alive().len();
         assert_eq!(alive, placed, "killed at {kill_at}: one call, or none");
         assert_eq!(last_state(&world) == "ACTIVE", placed == 1, "killed at {kill_at}");
+    }
+}
+
+#[test]
+fn a_volume_that_is_adjusted_is_adjusted_once_wherever_the_process_dies() {
+    let louder = || {
+        let mut directive = directive("AdjustVolume", "m-louder", json!({ "volume": -30 }));
+        directive["directive"]["header"]["namespace"] = "Alexa.Speaker".into();
+        directive
+    };
+    let adjusted = |kill_at: Option<usize>| {
+        let mut world = connected(14);
+        world.kill_at = kill_at.map(|effects| world.effects + effects);
+        let before = world.effects;
+        world.bridge_sends(louder());
+        world.run(Duration::from_secs(1));
+        (world.effects - before, world)
+    };
+    let (whole, _) = adjusted(None);
+    assert!(whole >= 4, "two records, a sync, an event: {whole}");
+    for kill_at in 0..whole {
+        let (_, mut world) = adjusted(Some(kill_at));
+        assert!(!world.is_running(), "killed at {kill_at}");
+        world.start();
+        world.until(SOON, "connected again", |world| world.bridge_link().is_some());
+        world.bridge_sends(with_token(louder(), "again"));
+        world.until(SOON, "the repeat is answered", |world| {
+            kind_of(world, "again").is_some()
+        });
+        let event = event_with(&world, "again").unwrap();
+        let volume = |event: &Value| {
+            let properties = event["context"]["properties"].as_array().unwrap().iter();
+            let volume = properties.clone().find(|property| property["name"] == "volume");
+            volume.map(|property| property["value"].clone())
+        };
+        assert_eq!(volume(event), Some(70.into()), "killed at {kill_at} of {whole}");
     }
 }
 

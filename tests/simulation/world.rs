@@ -554,6 +554,7 @@ impl World {
                 );
                 None
             }
+            media::Command::Mute(_) => None,
             media::Command::SendDigits(script) => {
                 let mut time = Duration::ZERO;
                 for step in &script.0 {

@@ -1,6 +1,6 @@
 //! In which dialogs the assistants are. A mirror: every state may follow every other, in whatever order they come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alexa::messages::dialog_state::{AssistantId, Dialog, DialogState};
 
@@ -11,6 +11,8 @@ const MOST_ASSISTANTS: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Dialogs {
     states: BTreeMap<AssistantId, DialogState>,
+    /// Those that have listened in the dialog they are in.
+    have_listened: BTreeSet<AssistantId>,
 }
 
 impl Dialogs {
@@ -18,6 +20,7 @@ impl Dialogs {
     pub fn new() -> Self {
         Self {
             states: BTreeMap::from([(AssistantId::ALEXA, DialogState::Idle)]),
+            have_listened: BTreeSet::new(),
         }
     }
 
@@ -34,7 +37,17 @@ impl Dialogs {
         let name = current.map_or("unknown", DialogState::name);
         tracing::debug!("dialog of {}: {name} -> {}", next.assistant.0, next.state.name());
         self.states.insert(next.assistant, next.state);
+        match next.state {
+            DialogState::Listening | DialogState::Expecting => self.have_listened.insert(next.assistant),
+            DialogState::Idle => self.have_listened.remove(&next.assistant),
+            DialogState::Thinking | DialogState::Speaking | DialogState::Finished => false,
+        };
         Some(next)
+    }
+
+    /// Whether what is said in the room is said to an assistant: from its LISTENING until it is IDLE.
+    pub fn is_room_talking(&self) -> bool {
+        !self.have_listened.is_empty()
     }
 
     /// All of them, by assistant.
@@ -71,6 +84,30 @@ mod tests {
                 let expected = (before != after).then_some(dialog(3, after));
                 assert_eq!(dialogs.change(dialog(3, after)), expected, "{before:?} {after:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_room_talks_to_an_assistant_from_its_listening_until_it_is_idle() {
+        use DialogState::{Expecting, Finished, Idle, Listening, Speaking, Thinking};
+        let mut dialogs = Dialogs::new();
+        for (assistant, state, talks) in [
+            (2, Thinking, false),
+            (2, Speaking, false),
+            (2, Listening, true),
+            (2, Thinking, true),
+            (3, Listening, true),
+            (2, Speaking, true),
+            (2, Expecting, true),
+            (2, Idle, true),
+            (3, Finished, true),
+            (3, Idle, false),
+            (3, Finished, false),
+            (3, Expecting, true),
+            (3, Idle, false),
+        ] {
+            dialogs.change(dialog(assistant, state));
+            assert_eq!(dialogs.is_room_talking(), talks, "{assistant} {state:?}");
         }
     }
 

@@ -106,6 +106,20 @@ impl Identity {
             whole: hash([message_id, namespace, name, endpoint_id, payload]),
         }
     }
+
+    /// As it stands in a record: 24 bytes.
+    pub fn to_bytes(self) -> impl Iterator<Item = u8> {
+        self.message.into_iter().chain(self.whole)
+    }
+
+    /// Reads what [`Identity::to_bytes`] gave; `None` for any other length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (message, whole) = bytes.split_first_chunk()?;
+        Some(Self {
+            message: *message,
+            whole: whole.try_into().ok()?,
+        })
+    }
 }
 
 /// The first bytes of SHA-256 over the parts, each with its length before it.

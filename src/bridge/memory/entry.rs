@@ -49,8 +49,7 @@ impl Entry {
         let mut bytes = Vec::with_capacity(ANSWER_CAPACITY);
         bytes.push(FORM);
         bytes.extend_from_slice(&self.serial.to_le_bytes());
-        bytes.extend_from_slice(&self.identity.message);
-        bytes.extend_from_slice(&self.identity.whole);
+        bytes.extend(self.identity.to_bytes());
         bytes.push(code | life);
         bytes.extend(rest.into_iter().take(LONGEST_SENTENCE));
         bytes
@@ -61,8 +60,7 @@ impl Entry {
         let (header, content) = content.split_at_checked(HEADER_SIZE)?;
         let (form, rest) = header.split_first()?;
         let (serial, rest) = rest.split_first_chunk::<4>()?;
-        let (message, rest) = rest.split_first_chunk::<8>()?;
-        let (whole, rest) = rest.split_first_chunk::<16>()?;
+        let (identity, rest) = rest.split_first_chunk::<24>()?;
         let code = *rest.first()?;
         if *form != FORM {
             return None;
@@ -80,10 +78,7 @@ impl Entry {
         };
         Some(Self {
             serial: u32::from_le_bytes(*serial),
-            identity: Identity {
-                message: *message,
-                whole: *whole,
-            },
+            identity: Identity::from_bytes(identity)?,
             dies_with_us: code & DIES_WITH_US != 0,
             outcome,
         })

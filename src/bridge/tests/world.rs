@@ -157,6 +157,7 @@ fn in_words(output: &Output) -> String {
         },
         Output::SendDigits { call, signal } => format!("digits {call:?} {}", signal.expose()),
         Output::StopCall { call } => format!("stop {call:?}"),
+        Output::AssistantListens(listens) => format!("assistant listens {listens}"),
         Output::StopForeground => "stop foreground".to_owned(),
         Output::Record { slot, .. } => format!("record {slot:?}"),
         Output::Sync => "sync".to_owned(),

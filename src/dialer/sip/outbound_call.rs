@@ -142,6 +142,7 @@ pub struct OutboundCall {
     left: Option<Moment>,
     progress: Progress,
     audio: Audio,
+    is_muted: bool,
     state: State,
     acts: VecDeque<Act>,
 }
@@ -186,6 +187,7 @@ impl OutboundCall {
             left: None,
             progress: Progress::Nothing,
             audio: Audio::None,
+            is_muted: false,
             state: State::Locating {
                 locating,
                 until: now.moment + LOCATING,
@@ -293,6 +295,9 @@ impl OutboundCall {
                 self.acts.push_back(Act::Media(media::Command::Reserve {
                     source: reached.source.ip(),
                 }));
+                if self.is_muted {
+                    self.acts.push_back(Act::Media(media::Command::Mute(true)));
+                }
                 self.audio = Audio::Asked;
                 self.enter(State::ReservingMedia {
                     reached,

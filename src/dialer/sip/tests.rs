@@ -3,6 +3,7 @@
 use super::*;
 
 mod calls;
+mod conditions;
 mod harness;
 mod privacy;
 mod promises;

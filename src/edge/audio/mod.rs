@@ -38,7 +38,7 @@ pub struct Audio {
 /// ```
 enum Call {
     /// The socket waits for a plan.
-    Reserved(UdpSocket),
+    Reserved { socket: UdpSocket, is_muted: bool },
     /// The pacer has the socket. Dropping this ends it.
     Running(SyncSender<Order>),
 }
@@ -71,7 +71,8 @@ impl Audio {
                 }
                 match ports::reserve(source, &self.settings.rtp_ports, &mut self.chance) {
                     Ok((socket, local)) => {
-                        self.calls.insert(call, Call::Reserved(socket));
+                        let is_muted = false;
+                        self.calls.insert(call, Call::Reserved { socket, is_muted });
                         Some(Event::Reserved { local })
                     }
                     Err(fault) => Some(Event::ReserveFailed {
@@ -80,6 +81,7 @@ impl Audio {
                 }
             }
             Command::Start(plan) => self.start(call, plan),
+            Command::Mute(is_muted) => self.mute(call, is_muted),
             Command::SendDigits(script) => self
                 .order(call, Order::SendDigits(script))
                 .map(|why| Event::DigitsFailed { why }),
@@ -91,8 +93,8 @@ impl Audio {
     }
 
     fn start(&mut self, call: CallId, plan: Box<Plan>) -> Option<Event> {
-        let socket = match self.calls.remove(&call) {
-            Some(Call::Reserved(socket)) => socket,
+        let (socket, is_muted) = match self.calls.remove(&call) {
+            Some(Call::Reserved { socket, is_muted }) => (socket, is_muted),
             Some(running @ Call::Running(_)) => {
                 self.calls.insert(call, running);
                 return self
@@ -106,7 +108,13 @@ impl Audio {
             }
         };
         let outbox = Outbox::new(call, self.wakes.clone());
-        match Pacer::spawn(socket, *plan, &self.settings, outbox, self.chance.fork()) {
+        match Pacer::spawn(
+            socket,
+            (*plan, is_muted),
+            &self.settings,
+            outbox,
+            self.chance.fork(),
+        ) {
             Ok(orders) => {
                 self.calls.insert(call, Call::Running(orders));
                 None
@@ -117,6 +125,17 @@ impl Audio {
         }
     }
 
+    /// A voice that cannot be silenced is worse than none: such a call's audio ends.
+    fn mute(&mut self, call: CallId, wanted: bool) -> Option<Event> {
+        if let Some(Call::Reserved { is_muted, .. }) = self.calls.get_mut(&call) {
+            *is_muted = wanted;
+            return None;
+        }
+        let why = self.order(call, Order::Mute(wanted))?;
+        self.calls.remove(&call);
+        Some(Event::DeviceLost { why })
+    }
+
     /// Passes an order on; says why it could not.
     fn order(&mut self, call: CallId, order: Order) -> Option<String> {
         match self.calls.get(&call) {
@@ -124,7 +143,7 @@ impl Audio {
                 .try_send(order)
                 .err()
                 .map(|_| "the audio thread does not answer".to_owned()),
-            Some(Call::Reserved(_)) | None => Some("the audio of this call has not started".to_owned()),
+            Some(Call::Reserved { .. }) | None => Some("the audio of this call has not started".to_owned()),
         }
     }
 }

@@ -28,6 +28,8 @@ const MOST_RESTARTS: usize = 3;
 pub enum Order {
     /// Go on with this plan.
     Change(Box<Plan>),
+    /// Send silence in the place of the microphone, or the microphone again.
+    Mute(bool),
     /// Send these digits.
     SendDigits(DigitScript),
     /// Panic, to see what it costs.
@@ -53,7 +55,7 @@ impl Pacer {
     /// Starts the thread; its first packet leaves at once.
     pub fn spawn(
         socket: UdpSocket,
-        plan: Plan,
+        (plan, is_muted): (Plan, bool),
         settings: &Settings,
         outbox: Outbox,
         mut chance: Chance,
@@ -64,10 +66,12 @@ impl Pacer {
             .name("audio-pacer".to_owned())
             .spawn(move || {
                 let now = beat::now();
+                let mut stream = Stream::new(now, plan, &mut chance);
+                stream.mute(is_muted);
                 let pacer = Self {
                     socket,
                     orders: taken,
-                    stream: Stream::new(now, plan, &mut chance),
+                    stream,
                     device: Device::start(move || devices::open(&input, &output)),
                     outbox,
                     chance,
@@ -108,7 +112,9 @@ impl Pacer {
             });
         }
         let now = beat::now();
+        let is_muted = self.stream.is_muted();
         self.stream = Stream::new(now, self.stream.plan().clone(), &mut self.chance);
+        self.stream.mute(is_muted);
         self.beat = Beat::begin(now);
     }
 
@@ -134,6 +140,7 @@ impl Pacer {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Change(plan)) => self.stream.apply(beat::now(), *plan),
+                Ok(Order::Mute(is_muted)) => self.stream.mute(is_muted),
                 Ok(Order::SendDigits(script)) => self.stream.send_digits(script),
                 #[cfg(test)]
                 Ok(Order::Panic) => panic!("a test of panics"),

@@ -133,6 +133,38 @@ async fn hold_stops_the_voice_and_resumption_brings_it_back() {
 }
 
 #[tokio::test]
+async fn muted_before_the_start_no_packet_carries_the_voice_and_a_panic_changes_nothing() {
+    let far = far_end();
+    let mut room = Room::new(InputDevice::Tone(440), OutputDevice::Discard);
+    let local = room.reserve();
+    assert_eq!(room.audio.command(room.call, Command::Mute(true)), None);
+    room.start(plan(local, far.local_addr().unwrap()));
+    let figures = room.figures_until(|figures| figures.sent > 0).await;
+    assert!(
+        !figures.is_sending && figures.near_level_dbfs < -120.0,
+        "{figures:?}"
+    );
+    room.audio.order(room.call, Order::Panic);
+    room.event(|event| matches!(event, Event::DeviceLost { .. }).then_some(()))
+        .await;
+    let figures = room.figures_until(|figures| figures.sent > 0).await;
+    assert!(
+        !figures.is_sending && figures.near_level_dbfs < -120.0,
+        "{figures:?}"
+    );
+    assert_eq!(room.audio.command(room.call, Command::Mute(false)), None);
+    room.figures_until(|figures| figures.is_sending && figures.near_level_dbfs > -40.0)
+        .await;
+    let mut packet = [0; 2048];
+    let (length, _) = far.recv_from(&mut packet).unwrap();
+    let first = &packet[12..length];
+    assert!(
+        first.iter().all(|sample| *sample == first[0]),
+        "the first packet is silent: {first:?}"
+    );
+}
+
+#[tokio::test]
 async fn alsa_is_told_once_and_silence_goes_on() {
     let far = far_end();
     let mut room = Room::new(

@@ -174,6 +174,46 @@ fn a_file_cut_at_any_length_gives_the_slots_that_are_left_and_grows_back() {
 }
 
 #[test]
+fn a_file_cut_at_every_single_byte_gives_the_latest_content_that_is_whole() {
+    let place = Place::new();
+    let content = |slot: Slot, round: u8| format!("{slot:?} {round}").into_bytes();
+    {
+        let (mut store, _) = place.open();
+        for (slot, round) in Slot::all().flat_map(|slot| [(slot, 1), (slot, 2)]) {
+            store.record(slot, &content(slot, round)).unwrap();
+        }
+    }
+    let good = place.bytes();
+    let mut cuts = 0;
+    // A cut goes through one half of one slot; the halves before it are whole, those behind it are gone.
+    for (slot, which) in Slot::all().flat_map(|slot| [(slot, 0), (slot, 1)]) {
+        let start = offset(slot, which) as usize;
+        for length in start..start + size(slot) {
+            let cut = &good[..length];
+            let mut state = SlotState {
+                slot,
+                next_half: 0,
+                sequence: 0,
+            };
+            let found =
+                state.take_in([0, 1].map(|which| half::read(slot.number(), half_of(cut, slot, which))));
+            let is_whole = |round: u8| {
+                let start = offset(slot, usize::from(round) - 1) as usize;
+                start + 32 + content(slot, round).len() <= length
+            };
+            let latest = [2, 1].into_iter().find(|round| is_whole(*round));
+            assert_eq!(
+                found,
+                latest.map(|round| content(slot, round)),
+                "{slot:?}, {length} bytes"
+            );
+            cuts += 1;
+        }
+    }
+    assert_eq!(cuts, file_size(), "every length of the file");
+}
+
+#[test]
 fn the_file_of_an_older_version_is_used_and_grows_without_a_word() {
     let place = Place::new();
     {

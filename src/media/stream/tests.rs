@@ -29,7 +29,7 @@ fn two_streams_hear_each_other() {
 }
 
 #[test]
-fn on_hold_nothing_leaves_and_afterwards_silence_is_counted_anew() {
+fn on_hold_nothing_leaves_and_silence_is_counted_only_afterwards() {
     let mut pair = Pair::new();
     pair.run(10);
     for direction in [Direction::Inactive, Direction::ReceiveOnly] {
@@ -52,7 +52,7 @@ fn on_hold_nothing_leaves_and_afterwards_silence_is_counted_anew() {
         },
     );
     pair.run(500);
-    assert!(pair.other.figures(pair.now).silent_for > Duration::from_secs(9));
+    assert_eq!(pair.other.figures(pair.now).silent_for, Duration::ZERO);
     pair.other.apply(
         pair.now,
         Plan {
@@ -61,6 +61,24 @@ fn on_hold_nothing_leaves_and_afterwards_silence_is_counted_anew() {
         },
     );
     assert_eq!(pair.other.figures(pair.now).silent_for, Duration::ZERO);
+    pair.run(500);
+    assert!(pair.other.figures(pair.now).silent_for > Duration::from_secs(9));
+}
+
+#[test]
+fn while_muted_silence_is_sent_and_no_packet_is_left_out() {
+    let mut pair = Pair::new();
+    pair.one.mute(true);
+    pair.run(100);
+    let (one, other) = (pair.one.figures(pair.now), pair.other.figures(pair.now));
+    assert_eq!((one.sent, other.received), (100, 100));
+    assert_eq!((one.near_level_dbfs, other.far_level_dbfs), (-127.0, -127.0));
+    assert!(!one.is_sending, "a muted microphone is not called broken");
+    pair.one.send_digits(DigitScript::read("5").unwrap());
+    pair.one.mute(false);
+    pair.run(100);
+    let other = pair.other.figures(pair.now);
+    assert!(other.far_level_dbfs > -40.0, "{other:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn end_meeting_is_answered_when_the_call_is_over() {
     let (mut world, call) = World::in_meeting("77", |_| {});
     let ask = world.end_meeting();
     assert_eq!(world.said(), [HangUp(call, EndedHere::Asked)]);
-    assert_eq!(world.room.call_state().state, Active);
+    assert_eq!(world.state(), Active);
     let again = world.end_meeting();
     assert_eq!(world.said(), []);
     world.ended_here(call, EndedHere::Asked);
@@ -206,7 +206,7 @@ fn a_dialer_that_does_not_say_that_a_call_is_over_is_not_waited_for() {
     world.ended_here(call, EndedHere::Asked);
     world.answered(call);
     assert_eq!(world.said(), []);
-    assert_eq!(world.room.call_state().state, Dialing);
+    assert_eq!(world.state(), Dialing);
 }
 
 #[test]

@@ -168,9 +168,9 @@ fn what_was_written_down_holds_after_a_restart() {
         volume: 12,
         is_muted: true,
     }
-    .to_record();
+    .to_record(None);
     let room = Room::new(settings_for_tests(), Chance::from_seed([9; 32])).restored(Some(&record));
-    assert_eq!(room.equipment().to_record(), record);
+    assert_eq!(room.equipment().to_record(None), record);
     let broken = Room::new(settings_for_tests(), Chance::from_seed([9; 32])).restored(Some(b"broken"));
     assert_eq!(broken.equipment(), Equipment::default());
 }

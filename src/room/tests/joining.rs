@@ -297,5 +297,5 @@ fn digits_follow_the_answer_once() {
     let why = "no".to_owned();
     world.tell(Input::Call(CallEvent::DigitsFailed { call, why }));
     assert_eq!(world.said(), []);
-    assert_eq!(world.room.call_state().state, Active);
+    assert_eq!(world.state(), Active);
 }

@@ -18,6 +18,7 @@ use super::{Equipment, Input, Output, Room, Settings, settings_for_tests};
 mod ending;
 mod equipment;
 mod joining;
+mod microphone;
 mod pressed;
 mod random_walk;
 mod replacing;
@@ -41,6 +42,7 @@ enum Said {
     HangUp(CallId, EndedHere),
     Digits(CallId),
     Hold(CallId, bool),
+    Mute(CallId, bool),
     Done(AskId),
     Refused(AskId, ErrorType),
     Changed(AskId, Vec<Property>),
@@ -116,7 +118,13 @@ impl World {
     }
 
     fn call(&self) -> CallId {
-        self.room.call_state().call.expect("a call")
+        self.room.status().call.expect("a call").call
+    }
+
+    /// The state of the call, as the status tells it.
+    fn state(&self) -> CallStateName {
+        let call = self.room.status().call;
+        call.map_or(CallStateName::Idle, |call| call.state)
     }
 
     fn proceeding(&mut self, call: CallId) {
@@ -176,6 +184,7 @@ fn in_words(output: &Output) -> Said {
                 CallCommand::HangUp { call, why } => Said::HangUp(*call, *why),
                 CallCommand::SendDigits { call, .. } => Said::Digits(*call),
                 CallCommand::Hold { call, is_held } => Said::Hold(*call, *is_held),
+                CallCommand::Mute { call, is_muted } => Said::Mute(*call, *is_muted),
             }
         }
         Output::Answer { ask, outcome } => match outcome {
@@ -185,7 +194,7 @@ fn in_words(output: &Output) -> Said {
             Outcome::State(properties) => Said::Told(*ask, properties.clone()),
             Outcome::Discovered(_) => Said::Discovered(*ask),
         },
-        Output::Keep(record) => Said::Kept(Equipment::from_record(record).expect("a record")),
+        Output::Keep { equipment, .. } => Said::Kept(*equipment),
         Output::Report(Report::CallState(state)) => Said::State(state.state, state.call.expect("a call")),
         Output::Report(Report::DigitsSent { call }) => Said::DigitsSent(call.clone()),
         Output::Report(Report::DigitsFailed { call, code, .. }) => Said::DigitsFailed(call.clone(), *code),

@@ -1,9 +1,9 @@
 //! Random days of a room, against a small model of what must hold whatever happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::room::WhenBusy;
+use crate::room::{Microphone, WhenBusy};
 
 #[test]
 fn whatever_happens_the_room_keeps_its_promises() {
@@ -43,6 +43,8 @@ struct Day {
     alive: BTreeMap<CallId, bool>,
     over: Vec<CallId>,
     told: BTreeMap<CallId, Vec<CallStateName>>,
+    /// The calls whose dialer was told last to send silence.
+    silent: BTreeSet<CallId>,
     counts: Walks,
 }
 
@@ -68,13 +70,14 @@ impl Day {
             alive: BTreeMap::new(),
             over: Vec::new(),
             told: BTreeMap::new(),
+            silent: BTreeSet::new(),
             counts: Walks::default(),
         }
     }
 
     fn step(&mut self) {
         let call = self.some_call();
-        match (self.chance.below(13), call) {
+        match (self.chance.below(15), call) {
             (0..=2, _) => {
                 let id = ["71", "72", "73"][self.chance.below(3) as usize];
                 let before = self.world.now.moment;
@@ -102,6 +105,15 @@ impl Day {
                 ][self.chance.below(3) as usize]
                     .clone();
                 self.end_at_dialer(call, reason);
+            }
+            (12, _) => {
+                let listens = self.chance.below(2) == 0;
+                self.world.tell(Input::AssistantListens(listens));
+            }
+            (13, _) => {
+                // Refused without a call.
+                let _ = self.world.room.mute(self.chance.below(2) == 0);
+                self.world.tell(Input::Deadline);
             }
             _ => {}
         }
@@ -184,6 +196,13 @@ impl Day {
                         *hung_up = true;
                     }
                 }
+                Said::Mute(call, is_muted) => {
+                    let is_news = match is_muted {
+                        true => self.silent.insert(call),
+                        false => self.silent.remove(&call),
+                    };
+                    assert!(is_news, "seed {seed}: told twice that {is_muted}");
+                }
                 Said::Hold(..) => panic!("nobody held the call"),
                 Said::Digits(call) => {
                     assert!(self.alive.contains_key(&call), "seed {seed}: digits to nobody")
@@ -208,15 +227,22 @@ impl Day {
                 }
             }
         }
-        let current = self.world.room.call_state();
-        let told = current
-            .call
-            .and_then(|call| self.told.get(&call)?.last().copied());
+        let Some(current) = self.world.room.status().call else {
+            return;
+        };
+        let told = self.told.get(&current.call).and_then(|told| told.last());
         assert_eq!(
-            told.unwrap_or(CallStateName::Idle),
-            current.state,
-            "seed {seed}: the snapshot is what was told"
+            told,
+            Some(&current.state),
+            "seed {seed}: the status is what was told"
         );
+        if self.alive.get(&current.call) == Some(&false) {
+            assert_eq!(
+                self.silent.contains(&current.call),
+                current.microphone != Microphone::On,
+                "seed {seed}: the meeting hears what the status says"
+            );
+        }
     }
 
     fn answered(&mut self, ask: AskId) -> bool {

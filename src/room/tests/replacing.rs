@@ -10,7 +10,7 @@ fn a_join_in_another_meeting_is_refused_as_busy() {
     let (mut world, call) = World::in_meeting("77", |_| {});
     let ask = world.join("78");
     assert_eq!(world.said(), [Refused(ask, ErrorType::EndpointBusy)]);
-    assert_eq!((world.call(), world.room.call_state().state), (call, Active));
+    assert_eq!((world.call(), world.state()), (call, Active));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_join_that_may_not_be_placed_leaves_the_meeting_alone() {
     forbidden.endpoint = "elsewhere.test".to_owned();
     let ask = world.directive(Directive::JoinMeeting(forbidden));
     assert_eq!(world.said(), [Refused(ask, ErrorType::InvalidValue)]);
-    assert_eq!((world.call(), world.room.call_state().state), (old, Active));
+    assert_eq!((world.call(), world.state()), (old, Active));
 }
 
 #[test]

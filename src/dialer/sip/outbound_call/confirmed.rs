@@ -2,12 +2,13 @@
 //! out what that wants.
 
 use super::conversation::Output;
-use super::{OutboundCall, State};
+use super::{Audio, OutboundCall, State};
 use crate::call::{CallEvent, EndReason};
 use crate::dialer::sip::leg::Act;
 use crate::dialer::sip::transaction::Failure;
 use crate::dialer::sip::transaction::table::ServerKey;
 use crate::dialer::sip::wire::{Request, Response};
+use crate::media;
 use crate::time::Now;
 
 impl OutboundCall {
@@ -34,6 +35,18 @@ impl OutboundCall {
             conversation.hold(now, is_held, &self.profile, &mut self.chance);
         }
         self.drain_conversation(now);
+    }
+
+    /// The meeting shall hear silence, or the room again; said before the answer, it holds from its first packet.
+    pub fn mute(&mut self, is_muted: bool) {
+        if self.is_muted == is_muted {
+            return;
+        }
+        self.is_muted = is_muted;
+        let has_audio = self.audio != Audio::None && !matches!(self.state, State::Ended);
+        if has_audio {
+            self.acts.push_back(Act::Media(media::Command::Mute(is_muted)));
+        }
     }
 
     pub(super) fn request_answered(&mut self, now: Now, number: u32, response: &Response) {

@@ -270,6 +270,11 @@ fn the_room_holds_and_resumes() {
 }
 
 #[test]
+fn a_muted_room_is_silent_from_the_first_packet_and_the_far_end_is_not_asked() {
+    play(transcript!("mute"));
+}
+
+#[test]
 fn a_room_on_hold_is_silent_even_if_the_far_end_refuses() {
     play(transcript!("hold_refused"));
 }

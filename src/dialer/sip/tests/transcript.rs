@@ -19,6 +19,10 @@ use crate::network::{ConnectFault, FlowEvent, FlowId};
 use crate::record::Restored;
 use crate::secret::Secret;
 
+mod manner;
+
+use manner::{Manner, display_name};
+
 struct Player {
     world: World,
     call: Option<CallId>,
@@ -114,6 +118,12 @@ impl Player {
                 self.world
                     .input(Input::Command(CallCommand::Hold { call, is_held }));
             }
+            "mute" => {
+                let is_muted = words.pop_front() == Some("on");
+                let call = self.call.expect("a call");
+                self.world
+                    .input(Input::Command(CallCommand::Mute { call, is_muted }));
+            }
             "digits-sent" => {
                 let call = self.call.expect("a call");
                 self.world.input(Input::Media(call, media::Event::DigitsSent));
@@ -201,6 +211,7 @@ impl Player {
                 let credentials = request.headers.get("Proxy-Authorization").expect(line);
                 assert!(credentials.contains(value), "{line}: {credentials}");
             }
+            "one-auth" => assert_eq!(request.headers.all("Authorization").count(), 1, "{line}"),
             "no-auth" => assert_eq!(request.headers.get("Authorization"), None, "{line}"),
             "same-branch" => {
                 let branch = |request: &Request| request.via_top().unwrap().branch().map(str::to_owned);
@@ -248,6 +259,7 @@ impl Player {
         };
         let (flow, request) = found.expect("one");
         let (mut flow, mut response) = (*flow, request.response(status, reason_phrase(status)));
+        let mut manner = Manner::default();
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
@@ -260,6 +272,7 @@ impl Player {
                     response.body = description(value);
                 }
                 "contact" => response.headers.push("Contact", format!("<{value}>")),
+                "bare-contact" => response.headers.push("Contact", value),
                 "record-route" => response.headers.push("Record-Route", value),
                 "allow" => response.headers.push("Allow", value),
                 "has" => {
@@ -276,11 +289,13 @@ impl Player {
                     response.headers.push(header, challenge(value));
                 }
                 "elsewhere" => flow = self.world.listening(),
+                "compact" => manner.is_compact = true,
+                "named" => manner.named = Some(display_name(value)),
                 _ if Method::from_token(name) == method => {}
                 other => panic!("{}: unknown {other}", self.line),
             }
         }
-        self.world.receive(flow, response.to_bytes());
+        self.world.receive(flow, manner.write(response.to_bytes()));
     }
 
     /// `< BYE [sdp=…] …`: a request of theirs in the dialog of the newest INVITE.
@@ -296,6 +311,7 @@ impl Player {
         let mut number = self.their_number;
         let (mut from, mut to) = (invite.to().unwrap().with_tag("a"), invite.from().unwrap());
         let mut branch = None;
+        let mut manner = Manner::default();
         let mut extra = Vec::new();
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
@@ -320,6 +336,8 @@ impl Player {
                     let header = known.into_iter().find(|name| *name == header);
                     extra.push((header.expect("a known header"), value.replace('_', " ")));
                 }
+                "compact" => manner.is_compact = true,
+                "named" => manner.named = Some(display_name(value)),
                 "require" => extra.push(("Require", value.to_owned())),
                 "replaces" => extra.push(("Replaces", "x;to-tag=1;from-tag=2".to_owned())),
                 other => panic!("{}: unknown {other}", self.line),
@@ -345,7 +363,7 @@ impl Player {
         }
         let flow = self.flow.filter(|flow| self.world.flows.contains_key(flow));
         let flow = flow.unwrap_or_else(|| self.world.listening());
-        self.world.receive(flow, request.to_bytes());
+        self.world.receive(flow, manner.write(request.to_bytes()));
     }
 
     fn expect_event(&mut self, expected: &str) {
@@ -376,6 +394,7 @@ impl Player {
         let found = match command {
             media::Command::Reserve { source } => format!("reserve {source}"),
             media::Command::Start(plan) => format!("start {} {}", plan.remote, direction(plan.direction)),
+            media::Command::Mute(is_muted) => format!("mute {}", if is_muted { "on" } else { "off" }),
             media::Command::SendDigits(script) => format!("digits {}", script.digits()),
             media::Command::Stop => "stop".to_owned(),
         };
@@ -486,6 +505,9 @@ fn challenge(kind: &str) -> String {
         ("md5", nonce) => format!("Digest realm=\"example.com\", nonce=\"{nonce}\", qop=\"auth\""),
         ("sha256", nonce) => {
             format!("Digest realm=\"proxy\", nonce=\"{nonce}\", qop=\"auth\", algorithm=SHA-256")
+        }
+        ("strong", nonce) => {
+            format!("Digest realm=\"example.com\", nonce=\"{nonce}\", qop=\"auth\", algorithm=SHA-256")
         }
         ("stale", nonce) => {
             format!("Digest realm=\"example.com\", nonce=\"{nonce}\", qop=\"auth\", stale=true")
