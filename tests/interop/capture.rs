@@ -14,10 +14,10 @@ use crate::peers::tap::Tap;
 
 pub fn tshark_reads_a_whole_call_without_complaint() -> Result<(), Skipped> {
     let tshark = programs::find("tshark", "tshark")?;
-    let far_end = FarEnd::asking_for("90210");
+    let far_end = FarEnd::asking_for("9021087");
     let tap = Tap::start(far_end.address);
     let room = Room::open();
-    let join = directives::join_with(&tap.address.to_string(), "standup", "90210");
+    let join = directives::join_with(&tap.address.to_string(), "standup", "9021087");
     assert_eq!(outcome(&room.bridge.ask(&join)), "Response");
     tap.wait_for("the PIN, and half a second of tone both ways", |wire| {
         let done = wire.from_daemon.digits.len() == 6

@@ -23,6 +23,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub mod bridge;
+pub mod canaries;
 pub mod conduct;
 pub mod daemon;
 pub mod directives;

@@ -7,6 +7,7 @@ use meetd::agent::{Readiness, Signal};
 use meetd::chance::Chance;
 use serde_json::{Value, json};
 
+use crate::log::PIN;
 use crate::checks::{self, Broken};
 use crate::disk::DiskFault;
 use crate::far_end::Leg;
@@ -179,7 +180,7 @@ impl Life {
         let number = self.orders.len();
         let meeting = format!("12345{:05}", self.meetings);
         let payload = json!({ "meeting": {
-            "endpoint": "192.0.2.20", "id": meeting, "pin": "9876501234", "protocol": "SIP", "provider": "EXAMPLE",
+            "endpoint": "192.0.2.20", "id": meeting, "pin": PIN, "protocol": "SIP", "provider": "EXAMPLE",
         }});
         let expected = self.room.join(&meeting, &self.world.far.manners);
         let value = directive("JoinMeeting", &format!("m-{number}"), payload);
