@@ -54,7 +54,7 @@ pub(super) fn run(options: &Options, configuration: &Configuration) -> Exit {
 fn ask_the_daemon(options: &Options) -> Option<StatusReport> {
     match control_socket::ask(options, &Request::Status) {
         Ok(Reply::Status(report)) => Some(*report),
-        Ok(Reply::Done { .. } | Reply::Refused { .. } | Reply::NotUnderstood { .. }) | Err(_) => None,
+        Ok(Reply::Done { .. } | Reply::Refused { .. } | Reply::NotUnderstood { .. } | Reply::Metrics { .. }) | Err(_) => None,
     }
 }
 

@@ -22,6 +22,7 @@ mod run;
 mod status;
 mod terminal;
 mod volume;
+mod watch;
 
 /// Runs the command line and says how the process shall exit.
 pub fn main() -> ExitCode {
@@ -135,6 +136,9 @@ enum Command {
     /// connected to once. Exits 1 on a fail.
     Doctor(Overrides),
     /// Show what the running daemon does: bridge, call, last call, last error
+    ///
+    /// With --watch the status is followed until Ctrl-C; with --json it is one object, with both one object a line
+    /// whenever something but the figures of a call changes. Exits 3 when the daemon is not running.
     Status(status::Arguments),
     /// Join a meeting, as the JoinMeeting directive does
     Join(join::Arguments),
