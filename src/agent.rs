@@ -1,7 +1,9 @@
 //! All machines as one: a [`Wake`] in, [`Effect`]s out. No clock, no socket, no thread.
 
 mod commands;
+mod metrics;
 mod wake;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -51,6 +53,8 @@ pub struct Agent {
     last_error: Option<(jiff::Timestamp, String)>,
     /// The keys whose new values wait for a restart.
     needs_restart: Vec<String>,
+    watchers: watching::Watchers,
+    metrics: metrics::Metrics,
 }
 
 /// Where the process is in its life.
@@ -119,6 +123,8 @@ impl Agent {
             endpoint_id,
             last_error: None,
             needs_restart: Vec::new(),
+            watchers: watching::Watchers::default(),
+            metrics: metrics::Metrics::default(),
         }
     }
 
@@ -131,7 +137,10 @@ impl Agent {
                 text,
             } => self.take_command(now, link, text),
             Wake::Frame { link, text } => self.bridge.handle_input(now, bridge::Input::Frame { link, text }),
-            Wake::Link { link, event } => self.bridge.handle_input(now, bridge::Input::Link { link, event }),
+            Wake::Link { link, event } => {
+                self.unwatch_lost(link, &event);
+                self.bridge.handle_input(now, bridge::Input::Link { link, event });
+            }
             Wake::Flow { flow, event } => self.route_flow(now, flow, event),
             Wake::Names { query, answer } => {
                 self.feed_dialer(now, owner_of(query), dialer::Input::Names(query, answer));
@@ -159,6 +168,7 @@ impl Agent {
         }
         self.drain(now);
         self.advance(now);
+        self.tell_watchers();
     }
 
     /// The next effect. Drain it until `None` after every wake-up.
@@ -220,6 +230,7 @@ impl Agent {
                     sip_password_file: _,
                     sip_network: _,
                     log_level: _,
+                    metrics: _,
                 } = *config;
                 self.room.handle_input(now, room::Input::Settings(Box::new(room)));
                 for index in 0..self.dialers.len() {
@@ -299,6 +310,9 @@ impl Agent {
                 if let CallCommand::HangUp { .. } = &command {
                     self.bridge.handle_input(now, bridge::Input::HangingUp);
                 }
+                if let CallCommand::Dial { call, .. } = &command {
+                    self.metrics.dialled(now, *call);
+                }
                 self.command_dialer(now, &dialer, command);
             }
             room::Output::Keep { equipment, once } => {
@@ -358,6 +372,7 @@ impl Agent {
     fn carry_from_dialer(&mut self, now: Now, index: usize, output: dialer::Output) {
         let effect = match output {
             dialer::Output::Event(event) => {
+                self.metrics.heard(now, &event);
                 if let CallEvent::Ended { call, .. } = &event {
                     self.routes.calls.remove(call);
                 }
@@ -436,6 +451,9 @@ impl Agent {
     }
 
     fn route_media(&mut self, now: Now, call: CallId, event: media::Event) {
+        if let media::Event::Figures(figures) = &event {
+            self.metrics.figures(*figures);
+        }
         match event {
             media::Event::Reserved { .. }
             | media::Event::ReserveFailed { .. }

@@ -115,7 +115,8 @@ async fn live(mut config: Config, secrets: SecretFiles, reloading: Reloading) ->
         tracing::warn!(error = %error, "changes of the network will not be seen");
     }
     let settings = world::Settings::of(&config);
-    let world = World::new(settings, secrets.clone(), store, wakes, chance.fork());
+    let metrics = settings.metrics;
+    let mut world = World::new(settings, secrets.clone(), store, wakes, chance.fork());
     match world.open_control_socket(&control_socket::path()) {
         Ok(()) => {}
         Err(fault @ ControlFault::InUse(_)) => return Err(StartFault::Control(fault)),
@@ -124,6 +125,7 @@ async fn live(mut config: Config, secrets: SecretFiles, reloading: Reloading) ->
             tracing::error!("{fault}; meetd status, join and end will not work")
         }
     }
+    world.serve_metrics(metrics);
     for fault in world.open_local_link() {
         tracing::error!("{fault}; voice engines and panels cannot connect there");
     }

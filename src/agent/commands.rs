@@ -35,6 +35,11 @@ impl Agent {
                 let report = Box::new(self.report());
                 self.reply(link, &Reply::Status(report));
             }
+            Request::Watch => self.watch(link),
+            Request::Metrics => {
+                let text = self.figures_in_text(now);
+                self.reply(link, &Reply::Metrics { text });
+            }
             Request::Join(join) if join.dry_run => {
                 let reply = match self.room.explain(&meeting_of(join)) {
                     Ok(sentence) => Reply::Done { sentence },
@@ -131,12 +136,12 @@ impl Agent {
         }
     }
 
-    fn reply(&mut self, link: LinkId, reply: &Reply) {
+    pub(super) fn reply(&mut self, link: LinkId, reply: &Reply) {
         let frame = Frame::Text(reply.to_line());
         self.effects.push_back(Effect::SendFrame { link, frame });
     }
 
-    fn report(&self) -> StatusReport {
+    pub(super) fn report(&self) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
         let local = self.bridge.local();

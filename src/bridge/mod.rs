@@ -1,7 +1,7 @@
 //! The bridge: one websocket that we open and keep. When to try, ping and give up ([`session`]), who is told what
 //! ([`publisher`]), who waits for which answer ([`askers`]), what is not done twice ([`memory`]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::alexa::client::auth::Auth;
 use crate::alexa::client::connection::Connection;
@@ -184,6 +184,10 @@ pub struct Bridge {
     bridge_auth: AuthStatus,
     last_fault: Option<Fault>,
     dropped_frames: u64,
+    /// How often there was no connection, by reason.
+    failures: BTreeMap<&'static str, u64>,
+    /// As the server of the last connection showed it.
+    certificate_expires: Option<jiff::Timestamp>,
     journal: journal::Journal,
     outputs: VecDeque<Output>,
 }
@@ -207,6 +211,8 @@ impl Bridge {
             dialogs: Dialogs::new(),
             last_fault: None,
             dropped_frames: 0,
+            failures: BTreeMap::new(),
+            certificate_expires: None,
             journal: journal::Journal::default(),
             outputs: VecDeque::new(),
         };
@@ -293,8 +299,19 @@ impl Bridge {
         self.dropped_frames
     }
 
+    /// How often there was no connection, by reason.
+    pub fn failures(&self) -> &BTreeMap<&'static str, u64> {
+        &self.failures
+    }
+
+    /// When the certificate expires that the bridge showed last.
+    pub fn certificate_expires(&self) -> Option<jiff::Timestamp> {
+        self.certificate_expires
+    }
+
     fn link(&mut self, now: Now, link: LinkId, event: LinkEvent) {
         match (link, event) {
+            (LinkId::Bridge(_), LinkEvent::Certificate { expires }) => self.certificate_expires = Some(expires),
             (LinkId::Bridge(attempt), event) => self.session(now, session::Input::Link(attempt, event)),
             (LinkId::Local(_), LinkEvent::Opened) => self.welcome(link),
             (LinkId::Local(_) | LinkId::Control(_), LinkEvent::Lost(_)) => {
@@ -302,8 +319,8 @@ impl Bridge {
                 self.askers.lost(link);
                 self.engine_lost(now, link);
             }
-            (LinkId::Local(_), LinkEvent::Pong) => {}
-            (LinkId::Control(_), LinkEvent::Opened | LinkEvent::Pong) => {}
+            (LinkId::Local(_), LinkEvent::Pong | LinkEvent::Certificate { .. }) => {}
+            (LinkId::Control(_), LinkEvent::Opened | LinkEvent::Pong | LinkEvent::Certificate { .. }) => {}
         }
     }
 
@@ -345,6 +362,8 @@ impl Bridge {
     fn failed(&mut self, now: Now, failure: &Failure) {
         self.journal.failed();
         let consequence = failure.consequence();
+        let reason = consequence.connection.reason.name();
+        *self.failures.entry(reason).or_default() += 1;
         if let Some(auth) = consequence.auth {
             self.auth_is(now, auth, Some(failure));
         }

@@ -204,7 +204,7 @@ pub const KEYS: &[Key] = &[
     key("power.join_wakes", FLAG, Flag(true), Live, "Whether a join turns the room on."),
 
     key("log.level", LEVEL, Text("info"), Live, "How much is logged; MEETD_LOG goes over it."),
-    key("log.metrics", ADDRESS, Text(""), Restart, "Where figures are served; \"\": nowhere."),
+    key("log.metrics", ADDRESS, Text(""), Live, "The address on this machine where Prometheus reads figures; \"\": nowhere."),
 ];
 
 #[cfg(test)]

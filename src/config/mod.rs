@@ -44,6 +44,8 @@ pub struct Config {
     pub sip_network: SipNetwork,
     /// `log.level`.
     pub log_level: tracing::Level,
+    /// `log.metrics`: where figures are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What the edge needs of the `[sip]` section to reach far ends.

@@ -393,6 +393,7 @@ fn running(script: Script<'_>) -> (Loop<Script<'_>>, tempfile::TempDir) {
             bridge: bridge_settings(),
             media: media_settings(),
             sip: Default::default(),
+            metrics: None,
         },
         secrets,
         store,

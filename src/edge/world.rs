@@ -1,6 +1,7 @@
 //! All of the world that the agent's effects change, behind one match.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::control_socket::{ControlFault, ControlSocket};
 use super::flow::Flows;
 use super::links::Links;
 use super::local_link::{LocalFault, LocalLink};
+use super::metrics::Metrics;
 use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
@@ -40,6 +42,8 @@ pub struct World {
     sounding: BTreeSet<CallId>,
     store: Store,
     secrets: SecretFiles,
+    /// Where figures shall be served, and the port if that could be opened.
+    metrics: (Option<SocketAddr>, Option<Metrics>),
     wakes: Wakes,
 }
 
@@ -52,6 +56,8 @@ pub struct Settings {
     pub media: media::Settings,
     /// What `[sip]` says of certificates and name servers.
     pub sip: SipNetwork,
+    /// `log.metrics`.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -61,6 +67,7 @@ impl Settings {
             bridge: config.bridge.clone(),
             media: config.media.clone(),
             sip: config.sip_network.clone(),
+            metrics: config.metrics,
         }
     }
 }
@@ -110,6 +117,7 @@ impl World {
             sounding: BTreeSet::new(),
             store,
             secrets,
+            metrics: (None, None),
             wakes,
         }
     }
@@ -119,6 +127,25 @@ impl World {
         self.flows.set_trust(sip_trust(&settings.sip, &self.secrets));
         self.bridge = Bridge::new(settings.bridge, self.secrets.clone(), self.names.clone());
         self.audio.set(settings.media);
+        self.serve_metrics(settings.metrics);
+    }
+
+    /// Serves figures there and nowhere else. Must be called inside the runtime.
+    pub fn serve_metrics(&mut self, address: Option<SocketAddr>) {
+        if self.metrics.0 == address {
+            return;
+        }
+        // The former port closes first: it may be the same one.
+        self.metrics = (address, None);
+        let Some(address) = address else {
+            return;
+        };
+        match Metrics::open(address, self.links.clone(), self.wakes.clone()) {
+            Ok(metrics) => self.metrics.1 = Some(metrics),
+            Err(error) => {
+                tracing::error!("log.metrics: {address} cannot be listened at: {error}; no figures are served");
+            }
+        }
     }
 
     /// Lets commands in. Must be called inside the runtime.

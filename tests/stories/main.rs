@@ -21,6 +21,7 @@ mod endings;
 mod equipment;
 mod joining;
 mod local_link;
+mod metrics;
 mod microphone;
 mod refusals;
 mod reload;
