@@ -184,6 +184,38 @@ pub struct QueryId(pub u64);
 pub enum Question {
     /// The addresses (A and AAAA, and the hosts file) of a name.
     Addresses(String),
+    /// By which services a domain is reached (NAPTR).
+    Naptr(String),
+    /// The servers of a service (SRV), with their addresses.
+    Srv(String),
+}
+
+/// A NAPTR record (RFC 3403 4.1), as far as SIP reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naptr {
+    /// Lower ones go first, and what is supported there hides the rest.
+    pub order: u16,
+    /// Lower ones go first within an order.
+    pub preference: u16,
+    /// `s`: the replacement is asked for servers.
+    pub flags: String,
+    /// `SIP+D2U`, `SIP+D2T`, `SIPS+D2T`, …
+    pub service: String,
+    /// The next name.
+    pub replacement: String,
+}
+
+/// An SRV record (RFC 2782).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Srv {
+    /// Lower ones go first.
+    pub priority: u16,
+    /// The share within a priority.
+    pub weight: u16,
+    /// The port.
+    pub port: u16,
+    /// The addresses of its target, in the order to try them; none when it has none or nobody answered for it.
+    pub addresses: Vec<std::net::IpAddr>,
 }
 
 /// What came back.
@@ -191,7 +223,11 @@ pub enum Question {
 pub enum NamesAnswer {
     /// The addresses, in the order to try them; never empty.
     Addresses(Vec<std::net::IpAddr>),
-    /// There is no such name, or it has no address.
+    /// The services; never empty.
+    Naptr(Vec<Naptr>),
+    /// The servers; never empty.
+    Srv(Vec<Srv>),
+    /// There is no such name, or it has nothing of what was asked for.
     NotFound,
     /// Nobody answered in time, or a server failed.
     Slow,

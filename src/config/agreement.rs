@@ -33,10 +33,6 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
 
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
 const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
-    (
-        "sip.resolver",
-        "this build asks the name servers of the system for SIP names as well",
-    ),
     ("calendar.source", "this build has no calendar"),
 ];
 

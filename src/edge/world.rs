@@ -112,7 +112,7 @@ impl World {
             bridge: Bridge::new(settings.bridge, secrets.clone(), names.clone()),
             links,
             flows: Flows::new(trust, wakes.clone()),
-            names,
+            names: settings.sip.resolver.map_or(names, Names::of_server),
             audio: Audio::new(settings.media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,

@@ -23,6 +23,8 @@ mod frames_by_schema;
 mod front;
 mod kamailio;
 mod kamailio_stories;
+mod name_server;
+mod name_stories;
 mod python_bridge;
 mod runner;
 mod sipp;
@@ -64,6 +66,20 @@ const STORIES: &[runner::Story] = &[
     ("kamailio_passes_a_call_on_after_sha256_tls", || {
         kamailio_stories::a_call_through_the_proxy(By::Tls, "SHA-256")
     }),
+    ("names_lead_to_the_next_server_after_503_udp", || {
+        name_stories::a_503_leads_to_the_next_server(Udp)
+    }),
+    ("names_lead_to_the_next_server_after_503_tcp", || {
+        name_stories::a_503_leads_to_the_next_server(Tcp)
+    }),
+    (
+        "a_silent_server_is_left_and_its_late_answer_ended",
+        name_stories::a_silent_server_is_left_and_its_late_answer_ended,
+    ),
+    (
+        "an_address_that_refuses_gives_way_to_the_next",
+        name_stories::an_address_that_refuses_gives_way_to_the_next,
+    ),
     (
         "a_bad_certificate_ends_the_call_before_the_invite",
         kamailio_stories::bad_certificates_end_the_call,

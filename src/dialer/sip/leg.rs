@@ -49,6 +49,8 @@ pub enum Act {
     Sync,
     /// From here on the farewell stands in the place of the call.
     Leave(Box<Farewell>),
+    /// The INVITE that left last is a farewell's business, with its record; the call goes on elsewhere.
+    Part(Box<Farewell>),
     /// One more dialog came out of the same INVITE, and has to be ended.
     Fork(Box<Farewell>),
 }
@@ -191,7 +193,7 @@ impl Leg {
     /// Where its requests go: a hop that names no transport is reached by that of the INVITE.
     pub fn whither(&self) -> Whither {
         let target = self.invitation.target.clone();
-        match Hop::of(self.dialog.next_hop(), Some(target.transport)) {
+        match Hop::of(self.dialog.next_hop(), Some(target.transport)).map(Hop::with_its_transport) {
             // A certificate bears a name: the connection that was verified is used (RFC 5923 4).
             Ok(hop) if target.transport == Transport::Tls && hop.is_nameless() => Whither::Exactly(target),
             Ok(hop) if self.is_secure() && hop.transport != Transport::Tls => {

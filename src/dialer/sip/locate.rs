@@ -1,5 +1,5 @@
-//! Where a request goes: from a dial string to a URI, from a URI to the next hop, from there to addresses. Names are
-//! asked for their addresses only; the services of RFC 3263 (NAPTR, SRV) are steps to be added in [`Locating`].
+//! Where a request goes: from a dial string to a URI, from a URI to the next hop, and by [`Locating`] from there to
+//! addresses.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +8,11 @@ use crate::call::{DialTarget, Protocol};
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::uri::{Host, Scheme, Uri};
 use crate::media::Encryption;
-use crate::network::{ConnectFault, NamesAnswer, Question, Transport};
+use crate::network::Transport;
+
+mod steps;
+
+pub use steps::{Locating, Step};
 
 /// The port when none is written (RFC 3261 19.1.2).
 const PORT: u16 = 5060;
@@ -29,6 +33,16 @@ pub struct Target {
     pub address: SocketAddr,
     /// Under TLS the name that the certificate must bear.
     pub server_name: Option<Arc<str>>,
+}
+
+/// A target among those that DNS gave, in the order to try them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where.
+    pub target: Target,
+    /// The number of its server: addresses of one server are as good as each other, those of the next are for when
+    /// it fails.
+    pub server: usize,
 }
 
 /// Reads what shall be dialled. The error is a sentence for people and holds nothing of the dial string's user part.
@@ -105,6 +119,18 @@ pub struct Hop {
     port: Option<u16>,
     /// As the URI says, or what was wanted of one that does not.
     pub transport: Transport,
+    choice: Choice,
+}
+
+/// What DNS may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// Servers only: the transport was stated.
+    Server,
+    /// Any transport that we have.
+    Transport,
+    /// The servers of TLS (RFC 3263 4.1: services that are none of SIPS are discarded).
+    Secure,
 }
 
 impl Hop {
@@ -129,11 +155,25 @@ impl Hop {
             (Scheme::Sips, _, _) => Transport::Tls,
             (Scheme::Sip | Scheme::Tel | Scheme::Other, _, transport) => transport,
         };
+        let choice = match (uri.scheme(), uri.parameter("transport")) {
+            (_, Some(_)) => Choice::Server,
+            (Scheme::Sips, None) => Choice::Secure,
+            (Scheme::Sip | Scheme::Tel | Scheme::Other, None) => Choice::Transport,
+        };
         Ok(Self {
             host,
             port: uri.port(),
             transport,
+            choice,
         })
+    }
+
+    /// The same, with the transport that was wanted whatever DNS says.
+    pub fn with_its_transport(self) -> Self {
+        Self {
+            choice: Choice::Server,
+            ..self
+        }
     }
 
     /// Whether it is a TLS hop written as an address: no certificate bears that.
@@ -142,13 +182,24 @@ impl Hop {
     }
 
     fn at(&self, address: IpAddr) -> Target {
-        let (port, server_name) = match self.transport {
-            Transport::Udp | Transport::Tcp => (PORT, None),
-            Transport::Tls => (PORT_OF_TLS, Some(Arc::from(self.server_name()))),
+        let port = match self.transport {
+            Transport::Udp | Transport::Tcp => PORT,
+            Transport::Tls => PORT_OF_TLS,
+        };
+        self.over(
+            self.transport,
+            SocketAddr::new(address, self.port.unwrap_or(port)),
+        )
+    }
+
+    fn over(&self, transport: Transport, address: SocketAddr) -> Target {
+        let server_name = match transport {
+            Transport::Udp | Transport::Tcp => None,
+            Transport::Tls => Some(Arc::from(self.server_name())),
         };
         Target {
-            transport: self.transport,
-            address: SocketAddr::new(address, self.port.unwrap_or(port)),
+            transport,
+            address,
             server_name,
         }
     }
@@ -162,59 +213,10 @@ impl Hop {
     }
 }
 
-/// What stands between a hop and its addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The name servers must be asked.
-    Ask(Question),
-    /// These are the addresses, in the order to try them; never empty.
-    Found(Vec<Target>),
-    /// There are none.
-    Failed(ConnectFault),
-}
-
-/// A hop on the way to its addresses, step by step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Locating {
-    hop: Hop,
-}
-
-impl Locating {
-    /// Begins; an address that is written out needs no question.
-    pub fn start(hop: Hop) -> (Self, Step) {
-        let step = match (&hop.host, hop.host.address()) {
-            (_, Some(address)) => Step::Found(vec![hop.at(address)]),
-            (host, None) => Step::Ask(Question::Addresses(host.to_string())),
-        };
-        (Self { hop }, step)
-    }
-
-    /// Goes on with an answer.
-    pub fn handle_answer(&self, answer: NamesAnswer) -> Step {
-        let name = self.hop.host.to_string();
-        match answer {
-            NamesAnswer::Addresses(addresses) if addresses.is_empty() => {
-                Step::Failed(ConnectFault::Name(name))
-            }
-            NamesAnswer::Addresses(addresses) => {
-                // RFC 3263 sets no limit; more than this is no help to anybody who waits.
-                Step::Found(
-                    addresses
-                        .into_iter()
-                        .take(8)
-                        .map(|address| self.hop.at(address))
-                        .collect(),
-                )
-            }
-            NamesAnswer::NotFound => Step::Failed(ConnectFault::Name(name)),
-            NamesAnswer::Slow => Step::Failed(ConnectFault::NameSlow(name)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use crate::dialer::sip::tests::settings;
     use crate::secret::Secret;
 
@@ -228,15 +230,20 @@ mod tests {
     }
 
     fn located(address: &str) -> Step {
-        Locating::start(Hop::of(&dial(address).unwrap(), None).unwrap()).1
+        Locating::start(
+            Hop::of(&dial(address).unwrap(), None).unwrap(),
+            &mut Chance::from_seed([1; 32]),
+        )
+        .1
     }
 
     fn target(transport: Transport, address: &str) -> Step {
-        Step::Found(vec![Target {
+        let target = Target {
             transport,
             address: address.parse().unwrap(),
             server_name: None,
-        }])
+        };
+        Step::Found(vec![Candidate { target, server: 0 }])
     }
 
     #[test]
@@ -257,48 +264,6 @@ mod tests {
             located("sip:7@192.0.2.7;transport=TCP"),
             target(Transport::Tcp, "192.0.2.7:5060")
         );
-    }
-
-    #[test]
-    fn names_are_asked_for_their_addresses() {
-        assert_eq!(
-            located("room@sip.example.com"),
-            Step::Ask(Question::Addresses("sip.example.com".to_owned()))
-        );
-        let (locating, _) = Locating::start(Hop::of(&dial("sip.example.com:5070").unwrap(), None).unwrap());
-        let answer =
-            NamesAnswer::Addresses(vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()]);
-        let Step::Found(targets) = locating.handle_answer(answer) else {
-            panic!("no targets")
-        };
-        assert_eq!(targets.len(), 2);
-        assert_eq!(targets[1].address, "[2001:db8::7]:5070".parse().unwrap());
-        let missing = Step::Failed(ConnectFault::Name("sip.example.com".to_owned()));
-        assert_eq!(locating.handle_answer(NamesAnswer::NotFound), missing);
-        let slow = Step::Failed(ConnectFault::NameSlow("sip.example.com".to_owned()));
-        assert_eq!(locating.handle_answer(NamesAnswer::Slow), slow);
-    }
-
-    #[test]
-    fn tls_is_reached_at_its_port_under_the_name_that_was_dialled() {
-        let answered = |address: &str| {
-            let (locating, _) = Locating::start(Hop::of(&dial(address).unwrap(), None).unwrap());
-            match locating.handle_answer(NamesAnswer::Addresses(vec!["192.0.2.7".parse().unwrap()])) {
-                Step::Found(mut targets) => targets.remove(0),
-                other => panic!("{other:?}"),
-            }
-        };
-        let target = answered("sip:room@SIP.example.com.;transport=tls");
-        assert_eq!(target.address, "192.0.2.7:5061".parse().unwrap());
-        assert!(
-            target
-                .server_name
-                .as_deref()
-                .is_some_and(|name| name.eq_ignore_ascii_case("sip.example.com"))
-        );
-        let other = answered("sip:room@sip.example.net:5063;transport=tls");
-        assert_eq!(other.address, "192.0.2.7:5063".parse().unwrap());
-        assert_eq!(other.server_name.as_deref(), Some("sip.example.net"));
     }
 
     #[test]

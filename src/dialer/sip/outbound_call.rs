@@ -9,17 +9,18 @@ use std::time::Duration;
 use super::digest::Authenticator;
 use super::headers::NameAddr;
 use super::leg::{Act, Invitation, Profile};
-use super::locate::{self, Hop, Locating, Step, Target};
+use super::locate::{self, Candidate, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
 use super::uri::Uri;
 use super::wire::{Request, Response};
 use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
 use crate::chance::Chance;
 use crate::media;
-use crate::network::{ConnectFault, NamesAnswer};
+use crate::network::NamesAnswer;
 use crate::time::{Deadline, Moment, Now};
 
 mod confirmed;
+mod connecting;
 mod conversation;
 mod ending;
 mod info_digits;
@@ -28,6 +29,7 @@ mod our_change;
 mod reliable;
 mod session_timer;
 
+use connecting::Race;
 use conversation::Conversation;
 use reliable::EarlyDialogs;
 use session_timer::SessionTimer;
@@ -43,34 +45,32 @@ const RESERVING: Duration = Duration::from_secs(5);
 /// Locating ──→ Connecting ──→ ReservingMedia ──record, INVITE──→ Inviting ──1xx──→ Early ──2xx──→ Confirmed
 ///                  ↑  ↑___more addresses___│   ↑                  │ │ 401, 407: a new INVITE        │
 ///                  │                       └───┴──────────────────┘ │  (Early too)                  │
-///                  └────────ICMP error, more addresses──────────────┘                               │
+///                  └──ICMP error, 503, 2 s of silence: more addresses┘ (503: Early too)             │
 /// Every state ──hang-up, refusal, fault──→ Ended ←──────────────────────────────────────────────────┘
 /// ```
 enum State {
     /// The name of the next hop is asked for.
     Locating { locating: Locating, until: Moment },
-    /// The flow to the first of the targets opens.
-    Connecting {
-        target: Target,
-        others: VecDeque<Target>,
-        until: Moment,
-    },
+    /// Flows to targets open; the first one that is open is taken.
+    Connecting(Race),
     /// The audio side opens its socket.
     ReservingMedia {
         reached: Reached,
-        others: VecDeque<Target>,
+        others: VecDeque<Candidate>,
         until: Moment,
     },
-    /// The INVITE left (and is recorded); nothing was heard yet.
+    /// The INVITE left (and is recorded); nothing was heard yet. Where there are others, it has until then.
     Inviting {
         reached: Reached,
-        others: VecDeque<Target>,
+        silent_at: Moment,
+        others: VecDeque<Candidate>,
         invitation: Invitation,
         offered: OfferParts,
     },
-    /// A provisional response came.
+    /// A provisional response came. The others are for a 503.
     Early {
         reached: Reached,
+        others: VecDeque<Candidate>,
         invitation: Invitation,
         offered: OfferParts,
         early_answer: Option<EarlyAnswer>,
@@ -142,6 +142,8 @@ pub struct OutboundCall {
     left: Option<Moment>,
     progress: Progress,
     audio: Audio,
+    /// Where a stream was tried for the sake of a long INVITE.
+    streams_tried: Vec<SocketAddr>,
     is_muted: bool,
     state: State,
     acts: VecDeque<Act>,
@@ -172,7 +174,7 @@ impl OutboundCall {
             route,
             session_id: chance.u64() >> 2,
         };
-        let (locating, step) = Locating::start(hop);
+        let (locating, step) = Locating::start(hop, &mut chance);
         let mut this = Self {
             call,
             timer: SessionTimer::new(profile.settings.session_expires),
@@ -187,6 +189,7 @@ impl OutboundCall {
             left: None,
             progress: Progress::Nothing,
             audio: Audio::None,
+            streams_tried: Vec::new(),
             is_muted: false,
             state: State::Locating {
                 locating,
@@ -211,7 +214,7 @@ impl OutboundCall {
     /// Whether its flow to this target is still needed.
     pub fn needs(&self, target: &Target) -> bool {
         match &self.state {
-            State::Connecting { target: needed, .. } => needed == target,
+            State::Connecting(race) => race.runs_to(target),
             State::ReservingMedia { reached, .. }
             | State::Inviting { reached, .. }
             | State::Early { reached, .. } => reached.target == *target,
@@ -225,7 +228,7 @@ impl OutboundCall {
         match &self.state {
             State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
@@ -238,7 +241,7 @@ impl OutboundCall {
         match &self.state {
             State::Confirmed(conversation) => conversation.leg.dialog.is_answered_by(response),
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
@@ -248,7 +251,7 @@ impl OutboundCall {
 
     /// Takes the answer of the name servers.
     pub fn handle_names(&mut self, now: Now, answer: NamesAnswer) {
-        if let State::Locating { locating, .. } = &self.state {
+        if let State::Locating { locating, .. } = &mut self.state {
             let step = locating.handle_answer(answer);
             self.follow(now, step);
         }
@@ -259,79 +262,6 @@ impl OutboundCall {
             Step::Ask(question) => self.acts.push_back(Act::LookUp(question)),
             Step::Found(targets) => self.connect(now, targets.into(), None),
             Step::Failed(fault) => self.unreachable(fault),
-        }
-    }
-
-    /// Opens the flow to the next target, or ends for want of one.
-    fn connect(&mut self, now: Now, mut targets: VecDeque<Target>, fault: Option<ConnectFault>) {
-        match (targets.pop_front(), fault) {
-            (Some(target), _) => {
-                self.acts.push_back(Act::Connect(target.clone()));
-                self.enter(State::Connecting {
-                    target,
-                    others: targets,
-                    until: now.moment + CONNECTING,
-                });
-            }
-            (None, Some(fault)) => self.unreachable(fault),
-            (None, None) => self.end(EndReason::OurFault("there was no address to try".to_owned())),
-        }
-    }
-
-    /// The flow to a target is open.
-    pub fn handle_connected(&mut self, now: Now, reached: Reached) {
-        let State::Connecting { target, others, .. } = &self.state else {
-            return;
-        };
-        if *target != reached.target {
-            return;
-        }
-        let others = others.clone();
-        match self.audio {
-            Audio::Reserved(local) if local.ip() == reached.source.ip() => {
-                self.invite(now, reached, others, local)
-            }
-            Audio::None | Audio::Asked | Audio::Reserved(_) => {
-                self.acts.push_back(Act::Media(media::Command::Reserve {
-                    source: reached.source.ip(),
-                }));
-                if self.is_muted {
-                    self.acts.push_back(Act::Media(media::Command::Mute(true)));
-                }
-                self.audio = Audio::Asked;
-                self.enter(State::ReservingMedia {
-                    reached,
-                    others,
-                    until: now.moment + RESERVING,
-                });
-            }
-        }
-    }
-
-    /// The flow to a target could not be opened.
-    pub fn handle_unconnected(&mut self, now: Now, target: Target, fault: ConnectFault) {
-        match &self.state {
-            State::Connecting {
-                target: tried,
-                others,
-                ..
-            } if *tried == target => {
-                tracing::debug!(%fault, remaining = others.len(), "a SIP target could not be reached");
-                let others = others.clone();
-                self.connect(now, others, Some(fault));
-            }
-            State::ReservingMedia { reached, others, .. } if reached.target == target => {
-                let others = others.clone();
-                self.connect(now, others, Some(fault));
-            }
-            // What a transaction loses by it, the transaction tells.
-            State::Locating { .. }
-            | State::Connecting { .. }
-            | State::ReservingMedia { .. }
-            | State::Inviting { .. }
-            | State::Early { .. }
-            | State::Confirmed(_)
-            | State::Ended => {}
         }
     }
 
@@ -378,7 +308,7 @@ impl OutboundCall {
                 conversation.follow_digits(now, &self.profile, &mut self.chance);
             }
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
@@ -398,17 +328,10 @@ impl OutboundCall {
             .is_some_and(|left| left + self.ring_timeout <= now.moment);
         match &self.state {
             State::Locating { locating, until } if *until <= now.moment => {
-                let step = locating.handle_answer(NamesAnswer::Slow);
-                self.follow(now, step);
+                let fault = locating.out_of_time();
+                self.unreachable(fault);
             }
-            State::Connecting {
-                target,
-                others,
-                until,
-            } if *until <= now.moment => {
-                let (fault, others) = (ConnectFault::TcpSlow(target.address), others.clone());
-                self.connect(now, others, Some(fault));
-            }
+            State::Connecting(_) => self.race_deadline(now),
             State::ReservingMedia { until, .. } if *until <= now.moment => {
                 self.end(EndReason::OurFault(
                     "the audio side did not open a socket in time".to_owned(),
@@ -417,9 +340,18 @@ impl OutboundCall {
             State::Inviting { .. } | State::Early { .. } if has_rung_too_long => {
                 self.hang_up(now, EndedHere::RangTooLong);
             }
+            State::Inviting {
+                silent_at,
+                invitation,
+                others,
+                ..
+            } if *silent_at <= now.moment && !others.is_empty() => {
+                tracing::info!(call_id = %self.call, remote = %invitation.target.address, "a SIP target is silent, the next one is called");
+                let (invitation, others) = (invitation.clone(), others.clone());
+                self.leave_for_next(now, invitation, others, None);
+            }
             State::Confirmed(_) => self.conversation_deadline(now),
             State::Locating { .. }
-            | State::Connecting { .. }
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
@@ -432,15 +364,25 @@ impl OutboundCall {
         let at = |at, why| Some(Deadline { at, why });
         match &self.state {
             State::Locating { until, .. } => at(*until, "SIP target is located"),
-            State::Connecting { until, .. } => at(*until, "SIP target is connected"),
+            State::Connecting(race) => Some(race.next_deadline()),
             State::ReservingMedia { until, .. } => at(*until, "audio socket opens"),
-            State::Inviting { .. } | State::Early { .. } => {
-                let left = self.left?;
-                at(left + self.ring_timeout, "unanswered call is given up")
+            State::Inviting {
+                silent_at, others, ..
+            } if !others.is_empty() => {
+                let silent = at(*silent_at, "silent SIP target is left for the next");
+                Deadline::earliest([silent, self.ring_deadline()])
             }
+            State::Inviting { .. } | State::Early { .. } => self.ring_deadline(),
             State::Confirmed(conversation) => conversation.next_deadline(),
             State::Ended => None,
         }
+    }
+
+    fn ring_deadline(&self) -> Option<Deadline> {
+        self.left.map(|left| Deadline {
+            at: left + self.ring_timeout,
+            why: "unanswered call is given up",
+        })
     }
 
     /// What it wants done next.
@@ -458,7 +400,7 @@ impl State {
     fn name(&self) -> &'static str {
         match self {
             Self::Locating { .. } => "Locating",
-            Self::Connecting { .. } => "Connecting",
+            Self::Connecting(_) => "Connecting",
             Self::ReservingMedia { .. } => "ReservingMedia",
             Self::Inviting { .. } => "Inviting",
             Self::Early { .. } => "Early",

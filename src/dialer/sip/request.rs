@@ -36,7 +36,7 @@ pub enum Whither {
 /// ```
 #[derive(Clone, Debug)]
 enum State {
-    Locating { locating: Locating, until: Moment },
+    Locating { locating: Box<Locating>, until: Moment },
     Sent,
     Over,
 }
@@ -65,7 +65,7 @@ pub struct OutgoingRequest {
 
 impl OutgoingRequest {
     /// Sends it.
-    pub fn start(now: Now, owner: Owner, request: Request, to: Whither) -> Self {
+    pub fn start(now: Now, owner: Owner, request: Request, to: Whither, chance: &mut Chance) -> Self {
         let mut this = Self {
             owner,
             request,
@@ -76,10 +76,10 @@ impl OutgoingRequest {
         match to {
             Whither::Exactly(target) => this.send(target),
             Whither::NextHop { hop, otherwise } => {
-                let (locating, step) = Locating::start(hop);
+                let (locating, step) = Locating::start(hop, chance);
                 this.targets.push_back(otherwise);
                 this.enter(State::Locating {
-                    locating,
+                    locating: Box::new(locating),
                     until: now.moment + LOCATING,
                 });
                 this.follow(step);
@@ -110,7 +110,7 @@ impl OutgoingRequest {
 
     /// Takes the answer of the name servers.
     pub fn handle_names(&mut self, answer: NamesAnswer) {
-        if let State::Locating { locating, .. } = &self.state {
+        if let State::Locating { locating, .. } = &mut self.state {
             let step = locating.handle_answer(answer);
             self.follow(step);
         }
@@ -133,10 +133,11 @@ impl OutgoingRequest {
 
     /// Looks at the clock.
     pub fn handle_deadline(&mut self, now: Now) {
-        if let State::Locating { until, .. } = &self.state
+        if let State::Locating { locating, until } = &self.state
             && *until <= now.moment
         {
-            self.handle_names(NamesAnswer::Slow);
+            let fault = locating.out_of_time();
+            self.follow(Step::Failed(fault));
         }
     }
 
@@ -161,7 +162,8 @@ impl OutgoingRequest {
         match step {
             Step::Ask(question) => self.outputs.push_back(Output::Ask(question)),
             Step::Found(found) => {
-                let mut targets: VecDeque<Target> = found.into();
+                let found = found.into_iter().map(|found| found.target);
+                let mut targets: VecDeque<Target> = found.collect();
                 for otherwise in std::mem::take(&mut self.targets) {
                     if !targets.contains(&otherwise) {
                         targets.push_back(otherwise);

@@ -2,12 +2,20 @@
 
 use super::*;
 
+/// A transcript by its name.
+macro_rules! transcript {
+    ($name:literal) => {
+        include_str!(concat!("../../../../tests/data/sip_calls/", $name, ".txt"))
+    };
+}
+
 mod calls;
 mod conditions;
 mod harness;
 mod privacy;
 mod promises;
 mod recovery;
+mod services;
 mod tls;
 mod transcript;
 mod wire_side;

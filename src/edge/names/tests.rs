@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::{RData, Record};
+use hickory_resolver::proto::rr::rdata::{NAPTR, SRV};
+use hickory_resolver::proto::rr::{Name, RData, Record};
 use tokio::net::UdpSocket;
 
 use super::*;
@@ -115,6 +116,53 @@ fn silent_servers_make_the_answer_slow_within_the_limit() {
     });
 }
 
+#[test]
+fn services_and_servers_come_from_the_server_that_is_set_with_their_addresses() {
+    in_runtime(async {
+        let port = serve(Behaviour::Answers("192.0.2.9")).await;
+        let names = Names::of_server(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let (wakes, mut heard) = Wakes::channel();
+        let question = Question::Naptr("example.com".to_owned());
+        assert!(names.look_up(QueryId(1), question, &wakes).is_none());
+        let Some(Wake::Names {
+            answer: NamesAnswer::Naptr(services),
+            ..
+        }) = heard.recv().await
+        else {
+            panic!()
+        };
+        assert_eq!(services[0].service, "SIP+D2U");
+        assert_eq!(services[0].replacement, "_sip._udp.example.com");
+        let question = Question::Srv("_sip._udp.example.com".to_owned());
+        names.look_up(QueryId(2), question, &wakes);
+        let Some(Wake::Names {
+            answer: NamesAnswer::Srv(servers),
+            ..
+        }) = heard.recv().await
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (servers[0].priority, servers[0].weight, servers[0].port),
+            (1, 2, 5070)
+        );
+        assert_eq!(servers[0].addresses, ["192.0.2.9".parse::<IpAddr>().unwrap()]);
+        // What the hosts file and RFC 6761 know has no services, and nobody is asked.
+        let local = names.look_up(
+            QueryId(3),
+            Question::Srv("_sip._udp.localhost".to_owned()),
+            &wakes,
+        );
+        assert!(matches!(
+            local,
+            Some(Wake::Names {
+                answer: NamesAnswer::NotFound,
+                ..
+            })
+        ));
+    });
+}
+
 fn v4(address: &str) -> NamesAnswer {
     NamesAnswer::Addresses(vec![address.parse().unwrap()])
 }
@@ -175,7 +223,19 @@ fn answer(question: &Message, behaviour: Behaviour) -> Option<Message> {
     let is_v4 = query.query_type() == RecordType::A;
     let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
     answer.add_query(query.clone());
+    let record = |data| Record::from_rdata(query.name().clone(), 60, data);
+    let name = |text: &str| Name::from_ascii(text).unwrap();
     match behaviour {
+        Behaviour::Answers(_) if query.query_type() == RecordType::NAPTR => {
+            let bytes = |text: &str| text.as_bytes().into();
+            let replacement = name("_sip._udp.example.com.");
+            let data = NAPTR::new(1, 1, bytes("s"), bytes("SIP+D2U"), bytes(""), replacement);
+            answer.add_answer(record(RData::NAPTR(data)));
+        }
+        Behaviour::Answers(_) if query.query_type() == RecordType::SRV => {
+            let data = SRV::new(1, 2, 5070, name("pbx.example.com."));
+            answer.add_answer(record(RData::SRV(data)));
+        }
         Behaviour::Answers(address) | Behaviour::SilentOnV6(address) if is_v4 => {
             let address: Ipv4Addr = address.parse().unwrap();
             answer.add_answer(Record::from_rdata(

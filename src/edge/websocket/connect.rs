@@ -26,7 +26,9 @@ pub(super) async fn tcp(
     let answer = timeout(limit, names.addresses(host)).await;
     let addresses = match answer.unwrap_or(NamesAnswer::Slow) {
         NamesAnswer::Addresses(addresses) => addresses,
-        NamesAnswer::NotFound => return Err(ConnectFault::Name(host.to_owned())),
+        NamesAnswer::NotFound | NamesAnswer::Naptr(_) | NamesAnswer::Srv(_) => {
+            return Err(ConnectFault::Name(host.to_owned()));
+        }
         NamesAnswer::Slow => return Err(ConnectFault::NameSlow(host.to_owned())),
     };
     let mut fault = ConnectFault::Name(host.to_owned());

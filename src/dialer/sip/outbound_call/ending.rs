@@ -14,9 +14,7 @@ impl OutboundCall {
         let reason = EndReason::EndedHere(why);
         let (profile, chance) = (self.profile.clone(), self.chance.fork());
         match &self.state {
-            State::Locating { .. } | State::Connecting { .. } | State::ReservingMedia { .. } => {
-                self.end(reason)
-            }
+            State::Locating { .. } | State::Connecting(_) | State::ReservingMedia { .. } => self.end(reason),
             State::Inviting { invitation, .. } => {
                 let farewell = Farewell::armed(now, profile, chance, invitation.clone());
                 self.leave_with(farewell, reason);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::connecting::SILENCE;
 use super::conversation::{self, Conversation};
 use super::{Audio, EarlyAnswer, EarlyDialogs, OutboundCall, Progress, Reached, State, is_description};
 use crate::call::{Agreed, CallEvent, EndReason};
@@ -10,7 +11,7 @@ use crate::dialer::sip::compose;
 use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
-use crate::dialer::sip::locate::Target;
+use crate::dialer::sip::locate::Candidate;
 use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
 use crate::dialer::sip::recovery::{self, RecordedState};
 use crate::dialer::sip::request::Whither;
@@ -21,10 +22,13 @@ use crate::media::{self, Direction};
 use crate::network::Transport;
 use crate::time::Now;
 
+/// The longest request that leaves as a datagram where a stream will do (RFC 3261 18.1.1).
+const LONGEST_DATAGRAM: usize = 1300;
+
 /// What [`State::Inviting`] and [`State::Early`] have in common.
 struct OpenInvite<'a> {
     reached: Reached,
-    others: Option<&'a VecDeque<Target>>,
+    others: &'a VecDeque<Candidate>,
     invitation: &'a Invitation,
     offered: &'a OfferParts,
     early_answer: Option<&'a EarlyAnswer>,
@@ -32,7 +36,13 @@ struct OpenInvite<'a> {
 
 impl OutboundCall {
     /// Records an INVITE and sends it.
-    pub(super) fn invite(&mut self, now: Now, reached: Reached, others: VecDeque<Target>, audio: SocketAddr) {
+    pub(super) fn invite(
+        &mut self,
+        now: Now,
+        reached: Reached,
+        others: VecDeque<Candidate>,
+        audio: SocketAddr,
+    ) {
         let public = self.profile.settings.public_address;
         let offered = OfferParts {
             address: SocketAddr::new(public.unwrap_or(audio.ip()), audio.port()),
@@ -45,11 +55,23 @@ impl OutboundCall {
         };
         let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
         // What was acknowledged reliably took numbers of its own (RFC 3262 4).
-        self.number = self.number.max(self.early.highest()).saturating_add(1);
+        let number = self.number.max(self.early.highest()).saturating_add(1);
+        let mut request = self.compose_invite(reached.target.transport, local, number, &offered);
+        let mut authenticator = self.authenticator.clone();
+        authenticator.authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
+        if request.to_bytes().len() > LONGEST_DATAGRAM
+            && let Some(targets) = self.streams_for_length(&reached.target, &others)
+        {
+            if self.left.is_some() {
+                // The one before it has been refused.
+                self.acts.push_back(Act::Erase);
+            }
+            tracing::debug!(call_id = %self.call, "the INVITE is long for a datagram, a stream is tried");
+            return self.connect(now, targets, None);
+        }
+        self.authenticator = authenticator;
+        self.number = number;
         self.early = EarlyDialogs::default();
-        let mut request = self.compose_invite(reached.target.transport, local, &offered);
-        self.authenticator
-            .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
         let invitation = Invitation {
             request: request.clone(),
             target: reached.target.clone(),
@@ -71,13 +93,20 @@ impl OutboundCall {
         self.left = self.left.or(Some(now.moment));
         self.enter(State::Inviting {
             reached,
+            silent_at: now.moment + SILENCE,
             others,
             invitation,
             offered,
         });
     }
 
-    fn compose_invite(&mut self, transport: Transport, local: SocketAddr, offered: &OfferParts) -> Request {
+    fn compose_invite(
+        &mut self,
+        transport: Transport,
+        local: SocketAddr,
+        number: u32,
+        offered: &OfferParts,
+    ) -> Request {
         let identity = &self.identity;
         let mut request = Request::new(Method::Invite, identity.to.clone());
         let via = compose::via(transport, local, &mut self.chance);
@@ -94,7 +123,7 @@ impl OutboundCall {
         headers.push(
             "CSeq",
             CSeq {
-                number: self.number,
+                number,
                 method: Method::Invite,
             }
             .to_string(),
@@ -138,7 +167,7 @@ impl OutboundCall {
             }
             (
                 State::Locating { .. }
-                | State::Connecting { .. }
+                | State::Connecting(_)
                 | State::ReservingMedia { .. }
                 | State::Confirmed(_)
                 | State::Ended,
@@ -163,16 +192,19 @@ impl OutboundCall {
         match &mut self.state {
             State::Inviting {
                 reached,
+                others,
                 invitation,
                 offered,
                 ..
             } => {
-                let (reached, invitation, offered) = (reached.clone(), invitation.clone(), offered.clone());
+                let (reached, others) = (reached.clone(), others.clone());
+                let (invitation, offered) = (invitation.clone(), offered.clone());
                 self.acts
                     .push_back(Act::Record(invitation.record(RecordedState::Early)));
                 self.acts.push_back(Act::Sync);
                 self.enter(State::Early {
                     reached,
+                    others,
                     invitation,
                     offered,
                     early_answer,
@@ -183,7 +215,7 @@ impl OutboundCall {
                 early_answer: first, ..
             } if first.is_none() => *first = early_answer,
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Early { .. }
             | State::Confirmed(_)
@@ -208,27 +240,29 @@ impl OutboundCall {
                 others,
                 invitation,
                 offered,
+                ..
             } => Some(OpenInvite {
                 reached: reached.clone(),
-                others: Some(others),
+                others,
                 invitation,
                 offered,
                 early_answer: None,
             }),
             State::Early {
                 reached,
+                others,
                 invitation,
                 offered,
                 early_answer,
             } => Some(OpenInvite {
                 reached: reached.clone(),
-                others: None,
+                others,
                 invitation,
                 offered,
                 early_answer: early_answer.as_ref(),
             }),
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Confirmed(_)
             | State::Ended => None,
@@ -318,6 +352,12 @@ impl OutboundCall {
             return self.invite_again(now);
         }
         self.acts.push_back(Act::Erase);
+        // RFC 3263 4.3: a server that is out of service leaves the call to the next one.
+        let others = self.open_invite().map(|open| open.others.clone());
+        if let Some(others) = others.filter(|others| response.status == 503 && !others.is_empty()) {
+            tracing::debug!(call_id = %self.call, remaining = others.len(), "a server is out of service");
+            return self.connect(now, others, None);
+        }
         let phrase = response
             .phrase
             .chars()
@@ -349,11 +389,12 @@ impl OutboundCall {
 
     /// The INVITE once more, to the same target, with what was learnt from its refusal.
     fn invite_again(&mut self, now: Now) {
-        let Some(reached) = self.open_invite().map(|open| open.reached) else {
+        let Some((reached, others)) = self.open_invite().map(|open| (open.reached, open.others.clone()))
+        else {
             return;
         };
         match self.audio {
-            Audio::Reserved(audio) => self.invite(now, reached, VecDeque::new(), audio),
+            Audio::Reserved(audio) => self.invite(now, reached, others, audio),
             Audio::None | Audio::Asked => {
                 self.acts.push_back(Act::Erase);
                 self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));
@@ -368,11 +409,23 @@ impl OutboundCall {
         }
         let Some(open) = self.open_invite() else { return };
         let invitation = open.invitation.clone();
-        let others = open.others.cloned().unwrap_or_default();
+        // After a provisional response the far end is at work on it: nobody else is asked.
+        let others = match &self.state {
+            State::Inviting { others, .. } => others.clone(),
+            State::Locating { .. }
+            | State::Connecting(_)
+            | State::ReservingMedia { .. }
+            | State::Early { .. }
+            | State::Confirmed(_)
+            | State::Ended => VecDeque::new(),
+        };
         match failure {
             Failure::TimedOut => {
                 let farewell = Farewell::linger(now, self.profile.clone(), self.chance.fork(), invitation);
                 self.leave_with(farewell, EndReason::Silent(self.shown.clone()));
+            }
+            Failure::Flow(fault) if invitation.target.transport.is_stream() && !others.is_empty() => {
+                self.leave_for_next(now, invitation, others, Some(fault));
             }
             Failure::Flow(fault) if invitation.target.transport.is_stream() => {
                 // The far end may have read it before the connection broke: what still comes of it is ended.

@@ -151,7 +151,7 @@ impl OutboundCall {
         match &self.state {
             State::Inviting { invitation, .. } | State::Early { invitation, .. } => Some(invitation),
             State::Locating { .. }
-            | State::Connecting { .. }
+            | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Confirmed(_)
             | State::Ended => None,

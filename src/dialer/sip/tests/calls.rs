@@ -2,13 +2,6 @@
 
 use super::transcript::{play, play_with_password};
 
-/// A transcript by its name.
-macro_rules! transcript {
-    ($name:literal) => {
-        include_str!(concat!("../../../../tests/data/sip_calls/", $name, ".txt"))
-    };
-}
-
 #[test]
 fn a_call_rings_is_answered_and_is_hung_up_here() {
     play(transcript!("normal_call"));

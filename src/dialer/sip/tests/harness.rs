@@ -21,6 +21,8 @@ use crate::time::{Moment, Now};
 
 /// Where our datagrams and streams come from.
 pub const HERE: &str = "192.0.2.10";
+/// The same for IPv6.
+pub const HERE_V6: &str = "2001:db8::10";
 
 /// A message that left.
 #[derive(Clone, Debug)]
@@ -44,10 +46,14 @@ pub struct World {
     pub flows: BTreeMap<FlowId, FlowRequest>,
     /// The far addresses that refuse.
     pub refusing: BTreeSet<SocketAddr>,
+    /// The far addresses that answer no connection until told.
+    pub slow: BTreeSet<SocketAddr>,
     /// The far addresses whose certificate is bad.
     pub distrusted: BTreeMap<SocketAddr, CertFault>,
     /// Local ports that are taken.
     pub taken: BTreeSet<u16>,
+    /// Whether NAPTR and SRV are questions to answer; else there are none.
+    pub has_services: bool,
     /// Whether the audio side has a socket.
     pub has_audio: bool,
     readers: BTreeMap<FlowId, StreamReader>,
@@ -85,8 +91,10 @@ impl World {
             all: Vec::new(),
             flows: BTreeMap::new(),
             refusing: BTreeSet::new(),
+            slow: BTreeSet::new(),
             distrusted: BTreeMap::new(),
             taken: BTreeSet::new(),
+            has_services: false,
             has_audio: true,
             readers: BTreeMap::new(),
             next_call: 0,
@@ -110,10 +118,15 @@ impl World {
     fn carry_out(&mut self, output: Output) -> Option<Input> {
         match output {
             Output::Event(event) => self.events.push_back(event),
-            Output::OpenFlow(flow, request) => return Some(Input::Flow(flow, self.open(flow, request))),
+            Output::OpenFlow(flow, request) => {
+                return self.open(flow, request).map(|event| Input::Flow(flow, event));
+            }
             Output::Transmit { flow, to, bytes } => self.transmitted(flow, to, &bytes),
             Output::CloseFlow(flow) => {
                 self.flows.remove(&flow).expect("only an open flow is closed");
+            }
+            Output::LookUp(query, Question::Naptr(_) | Question::Srv(_)) if !self.has_services => {
+                return Some(Input::Names(query, NamesAnswer::NotFound));
             }
             Output::LookUp(query, question) => self.questions.push_back((query, question)),
             Output::Media(call, command) => {
@@ -143,8 +156,50 @@ impl World {
         None
     }
 
-    fn open(&mut self, flow: FlowId, request: FlowRequest) -> FlowEvent {
-        let here = |port| SocketAddr::new(HERE.parse().unwrap(), port);
+    fn open(&mut self, flow: FlowId, request: FlowRequest) -> Option<FlowEvent> {
+        if let FlowRequest::ConnectTcp { remote } | FlowRequest::ConnectTls { remote, .. } = &request
+            && self.slow.contains(remote)
+        {
+            self.flows.insert(flow, request);
+            return None;
+        }
+        Some(self.opened(flow, request))
+    }
+
+    /// Connections to these that have not been answered.
+    pub fn opening(&self) -> Vec<SocketAddr> {
+        let remotes = self.flows.values().filter_map(|request| match request {
+            FlowRequest::ConnectTcp { remote } | FlowRequest::ConnectTls { remote, .. } => Some(*remote),
+            _ => None,
+        });
+        remotes.filter(|remote| self.slow.contains(remote)).collect()
+    }
+
+    /// A connection that was slow is there, or refused.
+    pub fn answer_connection(&mut self, remote: SocketAddr, fault: Option<ConnectFault>) {
+        let is_meant = |request: &FlowRequest| match request {
+            FlowRequest::ConnectTcp { remote: to } | FlowRequest::ConnectTls { remote: to, .. } => {
+                *to == remote
+            }
+            _ => false,
+        };
+        let found = self.flows.iter().find(|(_, request)| is_meant(request));
+        let (flow, request) = found.expect("a connection that opens");
+        let (flow, request) = (*flow, request.clone());
+        self.slow.remove(&remote);
+        let event = match fault {
+            Some(fault) => {
+                self.flows.remove(&flow);
+                FlowEvent::Failed(fault)
+            }
+            None => self.opened(flow, request),
+        };
+        self.input(Input::Flow(flow, event));
+    }
+
+    fn opened(&mut self, flow: FlowId, request: FlowRequest) -> FlowEvent {
+        let of_family = |remote: SocketAddr| if remote.is_ipv4() { HERE } else { HERE_V6 };
+        let here = |port, remote| SocketAddr::new(of_family(remote).parse().unwrap(), port);
         let event = match request {
             FlowRequest::ListenUdp { bind } | FlowRequest::ListenTcp { bind } => {
                 if self.taken.contains(&bind.port()) {
@@ -157,7 +212,7 @@ impl World {
             FlowRequest::ConnectUdp { remote, local_port } => {
                 let port = if local_port == 0 { 40123 } else { local_port };
                 FlowEvent::Opened {
-                    local: here(port),
+                    local: here(port, remote),
                     remote,
                 }
             }
@@ -165,7 +220,7 @@ impl World {
                 return FlowEvent::Failed(ConnectFault::Refused(remote));
             }
             FlowRequest::ConnectTcp { remote } => FlowEvent::Opened {
-                local: here(50000),
+                local: here(50000, remote),
                 remote,
             },
             FlowRequest::ConnectTls {
@@ -179,7 +234,7 @@ impl World {
                     });
                 }
                 None => FlowEvent::Opened {
-                    local: here(50001),
+                    local: here(50001, remote),
                     remote,
                 },
             },
@@ -289,6 +344,14 @@ impl World {
         self.input(Input::Names(query, answer));
     }
 
+    /// Answers a question about services; `None`: there is nothing of the kind.
+    pub fn answer_services(&mut self, answer: Option<NamesAnswer>) -> Question {
+        let (query, question) = self.questions.pop_front().expect("a question to answer");
+        let answer = answer.unwrap_or(NamesAnswer::NotFound);
+        self.input(Input::Names(query, answer));
+        question
+    }
+
     /// The flow that listens for datagrams.
     pub fn listening(&self) -> FlowId {
         let is_udp = |request: &FlowRequest| matches!(request, FlowRequest::ListenUdp { .. });
@@ -340,6 +403,16 @@ impl World {
             .keys()
             .filter(|slot| matches!(slot, Slot::Dialog(_)))
             .count()
+    }
+
+    /// Where a flow leads.
+    pub fn remote_of(&self, flow: FlowId) -> Option<SocketAddr> {
+        match self.flows.get(&flow)? {
+            FlowRequest::ConnectUdp { remote, .. }
+            | FlowRequest::ConnectTcp { remote }
+            | FlowRequest::ConnectTls { remote, .. } => Some(*remote),
+            FlowRequest::ListenUdp { .. } | FlowRequest::ListenTcp { .. } => None,
+        }
     }
 
     pub fn transport_of(&self, flow: FlowId) -> Transport {

@@ -1,9 +1,10 @@
 //! Plays the transcripts of `tests/data/sip_calls`. A line is one of:
 //! `! …` what the room or the network does, `> …` a message that must leave at this very moment, `< …` one that
 //! comes, `= …` an event that the room must get, `~ …` a command that the audio side must get, `$ …` what is written
-//! down, `@ +TIME` time passes. Nothing that is not in the transcript may happen but at its end.
+//! down, `? …` the connections that open, `@ +TIME` time passes. Nothing that is not in the transcript may happen but at its end.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::harness::{Sent, World};
@@ -15,7 +16,7 @@ use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::uri::Uri;
 use crate::dialer::sip::wire::{Message, Method, Request, Response, reason_phrase};
 use crate::media::{self, Direction};
-use crate::network::{ConnectFault, FlowEvent, FlowId};
+use crate::network::{ConnectFault, FlowEvent, FlowId, NamesAnswer, Naptr, Question, Srv};
 use crate::record::Restored;
 use crate::secret::Secret;
 
@@ -75,6 +76,7 @@ pub fn play_with(settings: Settings, transcript: &str) -> World {
             "<" => player.receive(words),
             "=" => player.expect_event(rest.trim()),
             "~" => player.expect_media(rest.trim()),
+            "?" => player.expect_opening(words),
             "$" => player.expect_record(rest.trim()),
             "@" => player.pass(rest.trim()),
             other => panic!("{}: unknown {other}", player.line),
@@ -129,6 +131,26 @@ impl Player {
                 self.world.input(Input::Media(call, media::Event::DigitsSent));
             }
             "names" => self.world.answer_names(&words.into_iter().collect::<Vec<_>>()),
+            // `! answer CSEQ STATUS …`: a response to the INVITE of that number.
+            "answer" => {
+                let number = words.pop_front().expect("a number");
+                self.receive_response_to(Some(number), words);
+            }
+            "services" => self.world.has_services = true,
+            "naptr" => self.answer_services(words, "NAPTR"),
+            "srv" => self.answer_services(words, "SRV"),
+            "slow" => self.world.slow.extend(addresses(words)),
+            "connected" => {
+                for remote in addresses(words) {
+                    self.world.answer_connection(remote, None);
+                }
+            }
+            "refused" => {
+                for remote in addresses(words) {
+                    let fault = ConnectFault::Refused(remote);
+                    self.world.answer_connection(remote, Some(fault));
+                }
+            }
             "icmp" => {
                 let flow = self.ours.last().expect("something was sent").0;
                 let fault = ConnectFault::Refused("192.0.2.20:5060".parse().unwrap());
@@ -140,14 +162,52 @@ impl Player {
                 self.world.input(Input::Flow(flow, FlowEvent::Closed));
             }
             "refusing" => {
-                self.world.refusing.extend(
-                    words
-                        .into_iter()
-                        .map(|address| address.parse::<std::net::SocketAddr>().expect("an address")),
-                );
+                self.world.refusing.extend(addresses(words));
             }
             other => panic!("{}: unknown act {other}", self.line),
         }
+    }
+
+    /// `! naptr NAME ORDER/PREFERENCE/SERVICE/REPLACEMENT …`, `! srv NAME PRIORITY/PORT/ADDRESS[,ADDRESS] …`: the
+    /// question that must have been asked, and its answer; none: there are none.
+    fn answer_services(&mut self, mut words: VecDeque<&str>, kind: &str) {
+        let name = words.pop_front().expect("a name").to_owned();
+        let part = |word: &str, index: usize| word.split('/').nth(index).expect("a part").to_owned();
+        let number = |word: &str, index| part(word, index).parse::<u16>().expect("a number");
+        let naptr = |word: &str| Naptr {
+            order: number(word, 0),
+            preference: number(word, 1),
+            flags: "s".to_owned(),
+            service: part(word, 2),
+            replacement: part(word, 3),
+        };
+        let srv = |word: &str| Srv {
+            priority: number(word, 0),
+            weight: 0,
+            port: number(word, 1),
+            addresses: part(word, 2)
+                .split(',')
+                .map(|ip| ip.parse().expect("an address"))
+                .collect(),
+        };
+        let (question, answer) = match kind {
+            "NAPTR" => (
+                Question::Naptr(name),
+                NamesAnswer::Naptr(words.iter().map(|word| naptr(word)).collect()),
+            ),
+            _ => (
+                Question::Srv(name),
+                NamesAnswer::Srv(words.iter().map(|word| srv(word)).collect()),
+            ),
+        };
+        let answer = Some(answer).filter(|_| !words.is_empty());
+        assert_eq!(self.world.answer_services(answer), question, "{}", self.line);
+    }
+
+    /// `? opening ADDRESS …`: these connections and no others are being opened.
+    fn expect_opening(&self, mut words: VecDeque<&str>) {
+        assert_eq!(words.pop_front(), Some("opening"), "{}", self.line);
+        assert_eq!(self.world.opening(), addresses(words), "{}", self.line);
     }
 
     fn expect_message(&mut self, mut words: VecDeque<&str>) {
@@ -228,6 +288,15 @@ impl Player {
                 let found = request.headers.get(header).unwrap_or_default();
                 assert_eq!(found.replace(' ', "_"), value, "{line}");
             }
+            "to" => assert_eq!(
+                self.world.remote_of(flow),
+                Some(value.parse().expect("an address")),
+                "{line}"
+            ),
+            "longer" => assert!(
+                request.to_bytes().len() > value.parse().expect("a length"),
+                "{line}"
+            ),
             "by" => assert_eq!(self.world.transport_of(flow).in_lower_case(), value, "{line}"),
             "new-flow" => assert_ne!(Some(flow), self.ours.last().map(|(flow, _)| *flow), "{line}"),
             other => panic!("{line}: unknown check {other}"),
@@ -237,13 +306,20 @@ impl Player {
     fn receive(&mut self, mut words: VecDeque<&str>) {
         let what = words.pop_front().unwrap_or_default();
         match what.parse::<u16>() {
-            Ok(status) => self.receive_response(status, words),
+            Ok(_) => {
+                words.push_front(what);
+                self.receive_response_to(None, words);
+            }
             Err(_) => self.receive_request(&Method::from_token(what), words),
         }
     }
 
     /// `< 200 [FIRST] [METHOD] [tag=…] [sdp=…] …`: a response to the newest (first) request of that method (INVITE).
-    fn receive_response(&mut self, status: u16, mut words: VecDeque<&str>) {
+    fn receive_response_to(&mut self, number: Option<&str>, mut words: VecDeque<&str>) {
+        let status = words
+            .pop_front()
+            .and_then(|status| status.parse().ok())
+            .expect("a status");
         let is_to_the_first = words.front() == Some(&"FIRST");
         if is_to_the_first {
             words.pop_front();
@@ -252,7 +328,10 @@ impl Player {
             .front()
             .filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
         let method = method.map_or(Method::Invite, |token| Method::from_token(token));
-        let mut fitting = self.ours.iter().filter(|(_, request)| request.method == method);
+        let mut fitting = self.ours.iter().filter(|(_, request)| {
+            let cseq = request.cseq().expect("one");
+            request.method == method && number.is_none_or(|number| cseq.number.to_string() == number)
+        });
         let found = match is_to_the_first {
             true => fitting.next(),
             false => fitting.next_back(),
@@ -439,6 +518,11 @@ impl Player {
             self.world.media
         );
     }
+}
+
+fn addresses(words: VecDeque<&str>) -> Vec<SocketAddr> {
+    let read = words.into_iter().map(|word| word.parse().expect("an address"));
+    read.collect()
 }
 
 fn check_response(line: &str, response: &Response, word: &str) {

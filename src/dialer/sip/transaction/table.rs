@@ -203,6 +203,13 @@ impl Transactions {
         );
     }
 
+    /// From here on a request is somebody else's.
+    pub fn give(&mut self, key: &ClientKey, owner: Owner) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.owner = owner;
+        }
+    }
+
     /// Forgets a request without a word.
     pub fn abandon(&mut self, key: &ClientKey) {
         self.clients.remove(key);

@@ -102,7 +102,9 @@ impl UserAgent {
                     let tag = |from: Option<_>| {
                         from.and_then(|from: super::super::headers::NameAddr| from.tag().map(str::to_owned))
                     };
-                    invite.call_id() == response.call_id() && tag(invite.from()) == tag(response.from())
+                    invite.call_id() == response.call_id()
+                        && tag(invite.from()) == tag(response.from())
+                        && invite.cseq() == response.cseq()
                 }
                 (_, None) => false,
             }

@@ -2,12 +2,13 @@
 
 use super::{Asker, OWNERS, Party, UserAgent, next_flow};
 use crate::dialer::Output;
+use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::headers::CSeq;
 use crate::dialer::sip::leg::Act;
 use crate::dialer::sip::locate::Target;
 use crate::dialer::sip::outbound_call::Reached;
 use crate::dialer::sip::request::{self, OutgoingRequest};
-use crate::dialer::sip::transaction::table::{Owner, TableOutput};
+use crate::dialer::sip::transaction::table::{ClientKey, Owner, TableOutput};
 use crate::dialer::sip::transaction::{Failure, Path};
 use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::dialer::sip::{flows, listening};
@@ -45,8 +46,13 @@ impl UserAgent {
                 self.follow_connecting(now);
             }
             Act::Send(request, whither) | Act::Acknowledge(request, whither) => {
-                self.requests
-                    .push(OutgoingRequest::start(now, owner, request, whither));
+                self.requests.push(OutgoingRequest::start(
+                    now,
+                    owner,
+                    request,
+                    whither,
+                    &mut self.chance,
+                ));
                 self.drain_requests(now);
             }
             Act::Resume(invite, target) => {
@@ -73,6 +79,7 @@ impl UserAgent {
             Act::Leave(farewell) => {
                 self.parties.insert(owner, Party::Farewell(farewell));
             }
+            Act::Part(farewell) => self.part(now, owner, farewell),
             Act::Fork(farewell) => {
                 if self.parties.len() >= OWNERS {
                     tracing::warn!(
@@ -86,6 +93,24 @@ impl UserAgent {
                 self.drain_party(now, owner);
             }
         }
+    }
+
+    /// The last INVITE of a call, its transaction and its record go to a farewell of their own.
+    fn part(&mut self, now: Now, owner: Owner, farewell: Box<Farewell>) {
+        self.make_room();
+        let heir = self.next_owner();
+        if let Some(invitation) = farewell.invitation() {
+            let key = ClientKey::of_request(&invitation.request);
+            self.transactions.give(&key, heir);
+            for request in self.requests.iter_mut().filter(|request| request.key() == key) {
+                request.owner = heir;
+            }
+        }
+        if let Some(slot) = self.slots.remove(&owner) {
+            self.slots.insert(heir, slot);
+        }
+        self.parties.insert(heir, Party::Farewell(farewell));
+        self.drain_party(now, heir);
     }
 
     /// A slot is taken when there is first something to write.
@@ -129,6 +154,12 @@ impl UserAgent {
                 placed.handle_connected(now, Reached { target, source, port });
             }
         }
+        let parties = &self.parties;
+        self.connecting
+            .retain(|(owner, target)| match parties.get(owner) {
+                Some(Party::Call(placed)) => placed.needs(target),
+                Some(Party::Farewell(_)) | None => false,
+            });
     }
 
     fn local_port(&self, owner: Owner, target: &Target) -> u16 {
