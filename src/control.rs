@@ -254,6 +254,7 @@ pub struct StatusReport {
 
 /// `connection`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ConnectionReport {
     /// CONNECTED, PENDING or DISCONNECTED.
     pub status: String,
@@ -261,6 +262,9 @@ pub struct ConnectionReport {
     pub reason: String,
     /// Since when, if it ever changed.
     pub since: Option<Utc>,
+    /// When the certificate expires that the bridge showed last.
+    #[serde(default)]
+    pub certificate_expires: Option<Utc>,
 }
 
 /// `local`.

@@ -156,6 +156,7 @@ impl Agent {
                 since: Some(connection.since())
                     .filter(|since| *since != jiff::Timestamp::UNIX_EPOCH)
                     .map(Utc),
+                certificate_expires: self.bridge.certificate_expires().map(Utc),
             },
             local: LocalReport {
                 status: local.status.name().to_owned(),

@@ -49,7 +49,11 @@ impl Default for Metrics {
             Unit::Seconds,
             setup.clone(),
         );
-        counted.register("calls_ended", "Calls that are over, by how they ended", ended.clone());
+        counted.register(
+            "calls_ended",
+            "Calls that are over, by how they ended",
+            ended.clone(),
+        );
         counted.register(
             "bridge_reconnects",
             "Connections to the bridge that failed or broke and were sought again, by reason",
@@ -130,7 +134,12 @@ impl Agent {
         let is_connected = self.bridge.connection().current().status == Status::Connected;
         let call = self.room.status().call;
         let is_in_call = call.is_some_and(|call| call.state == CallStateName::Active);
-        flag(&mut present, "bridge_connected", "Whether the bridge is connected", is_connected);
+        flag(
+            &mut present,
+            "bridge_connected",
+            "Whether the bridge is connected",
+            is_connected,
+        );
         flag(&mut present, "call_active", "Whether a meeting is on", is_in_call);
         if let Some(figures) = self.metrics.figures {
             audio(&mut present, &figures);

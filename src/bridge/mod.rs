@@ -311,7 +311,9 @@ impl Bridge {
 
     fn link(&mut self, now: Now, link: LinkId, event: LinkEvent) {
         match (link, event) {
-            (LinkId::Bridge(_), LinkEvent::Certificate { expires }) => self.certificate_expires = Some(expires),
+            (LinkId::Bridge(_), LinkEvent::Certificate { expires }) => {
+                self.certificate_expires = Some(expires)
+            }
             (LinkId::Bridge(attempt), event) => self.session(now, session::Input::Link(attempt, event)),
             (LinkId::Local(_), LinkEvent::Opened) => self.welcome(link),
             (LinkId::Local(_) | LinkId::Control(_), LinkEvent::Lost(_)) => {

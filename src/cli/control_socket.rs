@@ -70,6 +70,7 @@ pub(super) fn ask(options: &Options, request: &Request) -> Result<Reply, Control
         Request::Digits(_) => HANG_GUARD + LONGEST_DIGITS,
         Request::Status
         | Request::Watch
+        | Request::Metrics
         | Request::Join(_)
         | Request::End
         | Request::Hold(_)

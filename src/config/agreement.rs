@@ -32,9 +32,7 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
 }
 
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
-const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
-    ("calendar.source", "this build has no calendar"),
-];
+const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[("calendar.source", "this build has no calendar")];
 
 /// Dialers that other builds may have.
 const OTHER_DIALERS: &[&str] = &["h323", "baresip", "exec"];

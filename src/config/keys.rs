@@ -176,7 +176,7 @@ pub const KEYS: &[Key] = &[
     key("sip.outbound_proxy", SIP_TARGET, Text(""), NextCall, "Through which proxy all requests go; \"\": none."),
     key("sip.listen", ADDRESSES, List(&["0.0.0.0:0", "[::]:0"]), Restart, "Where to listen, UDP and TCP; port 0 is chosen once and kept."),
     key("sip.transport", TRANSPORT, Text(""), NextCall, "The transport when neither URI nor DNS says."),
-    key("sip.resolver", ADDRESS, Text(""), Restart, "A DNS server for SIP names; \"\": those of the system."),
+    key("sip.resolver", ADDRESS, Text(""), NextCall, "A DNS server for SIP names; \"\": those of the system."),
     key("sip.public_address", IP, Text(""), NextCall, "The address in Via, Contact and SDP; \"\": the source address of the route."),
     key("sip.session_expires", SESSION, Text("30m"), NextCall, "The interval of session timers (RFC 4028)."),
     key("sip.inbound", REFUSAL, Text("480"), Live, "The status that answers calls from outside."),

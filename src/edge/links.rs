@@ -90,7 +90,9 @@ impl Links {
         let mut table = self.table();
         match event {
             Some(LinkEvent::Lost(_)) => table.open.remove(&link).is_some(),
-            Some(LinkEvent::Certificate { .. } | LinkEvent::Opened | LinkEvent::Pong) | None => table.open.contains_key(&link),
+            Some(LinkEvent::Certificate { .. } | LinkEvent::Opened | LinkEvent::Pong) | None => {
+                table.open.contains_key(&link)
+            }
         }
     }
 

@@ -36,6 +36,9 @@ pub struct World {
     local: LocalLink,
     links: Links,
     flows: Flows,
+    /// Those of the system, for the bridge.
+    system_names: Names,
+    /// For SIP: those of `sip.resolver`, else the same.
     names: Names,
     audio: Audio,
     /// The calls whose audio is heard.
@@ -72,6 +75,13 @@ impl Settings {
     }
 }
 
+fn names_for(settings: &SipNetwork, system_names: &Names) -> Names {
+    match settings.resolver {
+        Some(server) => Names::of_server(server),
+        None => system_names.clone(),
+    }
+}
+
 fn sip_trust(settings: &SipNetwork, secrets: &SecretFiles) -> Trust {
     let ca_file = settings.ca_file.as_deref().map(|name| secrets.find(name));
     let identity = settings
@@ -98,7 +108,7 @@ pub enum Carried {
 impl World {
     /// The world as these settings have it; nothing is opened.
     pub fn new(settings: Settings, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
-        let names = Names::default();
+        let system_names = Names::default();
         let trust = sip_trust(&settings.sip, &secrets);
         let links = Links::default();
         let local = LocalLink::new(
@@ -109,10 +119,11 @@ impl World {
         );
         Self {
             local,
-            bridge: Bridge::new(settings.bridge, secrets.clone(), names.clone()),
+            bridge: Bridge::new(settings.bridge, secrets.clone(), system_names.clone()),
             links,
             flows: Flows::new(trust, wakes.clone()),
-            names: settings.sip.resolver.map_or(names, Names::of_server),
+            names: names_for(&settings.sip, &system_names),
+            system_names,
             audio: Audio::new(settings.media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,
@@ -125,7 +136,8 @@ impl World {
     /// From the next connection, and the next call, on these count; what is open stays as it is.
     pub fn reload(&mut self, settings: Settings) {
         self.flows.set_trust(sip_trust(&settings.sip, &self.secrets));
-        self.bridge = Bridge::new(settings.bridge, self.secrets.clone(), self.names.clone());
+        self.names = names_for(&settings.sip, &self.system_names);
+        self.bridge = Bridge::new(settings.bridge, self.secrets.clone(), self.system_names.clone());
         self.audio.set(settings.media);
         self.serve_metrics(settings.metrics);
     }
@@ -143,7 +155,9 @@ impl World {
         match Metrics::open(address, self.links.clone(), self.wakes.clone()) {
             Ok(metrics) => self.metrics.1 = Some(metrics),
             Err(error) => {
-                tracing::error!("log.metrics: {address} cannot be listened at: {error}; no figures are served");
+                tracing::error!(
+                    "log.metrics: {address} cannot be listened at: {error}; no figures are served"
+                );
             }
         }
     }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bridge::Bridge;
-use super::{Watched, canaries};
 use super::directives::ROOM;
+use super::{Watched, canaries};
 
 /// Variables that would make a test depend on the machine it runs on.
 const NOT_OURS: &[&str] = &[

@@ -37,6 +37,7 @@ pub mod sip_text;
 pub mod sound;
 pub mod tap;
 pub mod telephone;
+pub mod tls_front;
 
 /// How long anything may take before a test says that it hangs.
 pub const HANG_GUARD: Duration = Duration::from_secs(30);

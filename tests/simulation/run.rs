@@ -7,10 +7,10 @@ use meetd::agent::{Readiness, Signal};
 use meetd::chance::Chance;
 use serde_json::{Value, json};
 
-use crate::log::PIN;
 use crate::checks::{self, Broken};
 use crate::disk::DiskFault;
 use crate::far_end::Leg;
+use crate::log::PIN;
 use crate::network::Network;
 use crate::plan::Step;
 use crate::reference::{Expected, Room};

@@ -20,7 +20,11 @@ fn a_call_is_counted_and_measured() {
     let address = address(&room);
     room.bridge.ask(&directives::join(&far_end.endpoint()));
     room.bridge.wait_for_call_state("ACTIVE");
-    room.wait_for_status("audio", |status| status["call"]["media"]["rxPackets"].as_u64().filter(|count| *count > 0));
+    room.wait_for_status("audio", |status| {
+        status["call"]["media"]["rxPackets"]
+            .as_u64()
+            .filter(|count| *count > 0)
+    });
     assert_eq!(figure(&address, "meetd_call_active"), 1.0);
     room.bridge.ask(&directives::end());
     room.bridge.wait_for_call_state("IDLE");
@@ -29,7 +33,10 @@ fn a_call_is_counted_and_measured() {
 
     let (head, text) = get(&address, "GET /metrics");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    assert!(head.contains("application/openmetrics-text; version=1.0.0"), "{head}");
+    assert!(
+        head.contains("application/openmetrics-text; version=1.0.0"),
+        "{head}"
+    );
     assert!(text.ends_with("# EOF\n"), "{text}");
     for (name, value) in [
         ("meetd_build_info{version=\"0.1.0\"}", 1.0),
@@ -37,13 +44,19 @@ fn a_call_is_counted_and_measured() {
         ("meetd_call_active", 0.0),
         ("meetd_call_setup_seconds_count", 1.0),
         ("meetd_calls_ended_total{end_reason=\"asked\"}", 1.0),
-        ("meetd_bridge_reconnects_total{reason=\"SERVER_SIDE_DISCONNECT\"}", 1.0),
+        (
+            "meetd_bridge_reconnects_total{reason=\"SERVER_SIDE_DISCONNECT\"}",
+            1.0,
+        ),
         ("meetd_call_loss_ratio", 0.0),
     ] {
         assert_eq!(value_of(&text, name), Some(value), "{name} in\n{text}");
     }
     for name in ["meetd_call_jitter_seconds", "meetd_call_concealed_ratio"] {
-        assert!(value_of(&text, name).is_some_and(|value| (0.0..1.0).contains(&value)), "{name} in\n{text}");
+        assert!(
+            value_of(&text, name).is_some_and(|value| (0.0..1.0).contains(&value)),
+            "{name} in\n{text}"
+        );
     }
     assert!(get(&address, "GET /").0.starts_with("HTTP/1.1 404"));
     assert!(get(&address, "POST /metrics").0.starts_with("HTTP/1.1 405"));
@@ -92,7 +105,11 @@ fn value_of(text: &str, name: &str) -> Option<f64> {
 fn get(address: &str, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(HANG_GUARD)).unwrap();
-    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::settings;
 use super::world::{BRIDGE, JOIN, World, ended};
 use crate::bridge::Input;
 use crate::bridge::link::{LinkEvent, LinkFault, LinkId};
@@ -32,7 +33,9 @@ fn the_journal_has_one_line_a_change_and_none_a_retry() {
 #[test]
 fn two_hundred_failures_in_an_hour_are_a_handful_of_lines_and_the_last_one_is_true() {
     let lines = journal_of(|| {
-        let mut world = World::started();
+        let mut settings = settings();
+        settings.reconnect_max = Duration::from_secs(2);
+        let mut world = World::started_with(settings);
         for attempt in 1..=200 {
             world.link(LinkId::Bridge(attempt), LinkEvent::Opened);
             world.pass(Duration::from_secs(16));
