@@ -65,6 +65,8 @@ pub enum Input {
         /// This call; `None`: the one there is.
         call: Option<String>,
     },
+    /// The settings were read again. A call that is up keeps the limits that it was made with.
+    Settings(Box<Settings>),
     /// The daemon stops: the call is ended, and none is placed any more.
     Leave,
     /// A deadline may have come.
@@ -167,6 +169,7 @@ impl Room {
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
+            Input::Settings(settings) => self.settings = *settings,
             Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }

@@ -8,7 +8,7 @@ use crate::peers::room::Room;
 
 #[test]
 fn a_skill_enters_the_pin_and_hangs_up() {
-    let far_end = FarEnd::asking_for("2468");
+    let far_end = FarEnd::asking_for("2468013");
     let room = Room::open();
     let bridge = &room.bridge;
     let early = directives::phone_call("SendDTMF", json!({"signal": "1"}));
@@ -45,7 +45,7 @@ fn a_skill_enters_the_pin_and_hangs_up() {
 
 #[test]
 fn a_person_enters_the_pin_from_the_keyboard() {
-    let far_end = FarEnd::asking_for("1357");
+    let far_end = FarEnd::asking_for("1357902");
     let room = Room::open();
     let none = room.home.run(&["dtmf", "1"]);
     assert_eq!(none.status.code(), Some(1), "{none:?}");

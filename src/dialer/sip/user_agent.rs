@@ -364,6 +364,7 @@ impl Dialer for UserAgent {
             Input::Flow(flow, event) => self.flow(now, flow, event),
             Input::Names(query, answer) => self.names(now, query, answer),
             Input::Media(call, event) => self.media(now, call, event),
+            Input::Settings(settings) => self.profile = Arc::new(Profile::new(settings.sip)),
             Input::Deadline => self.deadline(now),
         }
         self.settle(now);
