@@ -4,7 +4,7 @@
 export MEETD_VENV ?= .venv
 
 # Programs that the tests talk to, and the Debian packages that bring them.
-PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules
+PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules valgrind:valgrind
 
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
@@ -81,7 +81,7 @@ peers: ## install the programs that the tests talk to, where they are missing
 	  command -v "$${peer%%:*}" >/dev/null 2>&1 || missing="$$missing $${peer##*:}"; \
 	done; \
 	python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$$missing python3-venv"; \
-	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, python3)"; exit 0; fi; \
+	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, valgrind, python3)"; exit 0; fi; \
 	as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	echo "peers: installing the packages$$missing"; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q && \

@@ -10,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinError;
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
 use crate::agent::{Agent, Effect, Parts, Reload, Signal, Wake};
@@ -18,7 +19,7 @@ use crate::config::{Checked, Config, Problem};
 use crate::edge::clock::{Alarm, Clock};
 use crate::edge::config_files::ConfigFiles;
 use crate::edge::control_socket::{self, ControlFault};
-use crate::edge::journal::{self, JournalFault};
+use crate::edge::journal::{self, Journal, JournalFault};
 use crate::edge::secrets::SecretFiles;
 use crate::edge::store::{self, Store, StoreFault};
 use crate::edge::wakes::Wakes;
@@ -51,6 +52,8 @@ enum StartFault {
     Control(ControlFault),
     #[error("the system refuses what the loop needs: {0}")]
     System(#[from] io::Error),
+    #[error("a fault of ours: {0}")]
+    Panicked(#[from] JoinError),
 }
 
 /// Runs the daemon until it is told to leave; the exit code of the process. `config` is what `read` became, and
@@ -61,7 +64,7 @@ pub fn run(config: Config, read: &Checked, files: ConfigFiles) -> ExitCode {
         Err(fault) => return without_journal(&fault),
     };
     let secrets = files.secrets();
-    let reloading = Reloading::new(files, read, Some(journal.clone()));
+    let reloading = Reloading::new(files, read, journal.clone());
     let code = start(config, secrets, reloading).unwrap_or_else(|fault| {
         tracing::error!("{fault}");
         FAILED
@@ -100,7 +103,9 @@ fn start(config: Config, secrets: SecretFiles, reloading: Reloading) -> Result<u
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let code = runtime.block_on(live(config, secrets, reloading));
+    // A task of its own: to wake it takes no call of the system, as to wake what `block_on` waits for would.
+    let life = runtime.spawn(live(config, secrets, reloading));
+    let code = runtime.block_on(life)?;
     // A name or a file that hangs does not keep us.
     runtime.shutdown_background();
     code
@@ -173,6 +178,7 @@ impl Machine for Agent {
 struct Loop<M> {
     machine: M,
     world: World,
+    journal: Journal,
     /// What was answered at once: fed before anything is waited for.
     answers: VecDeque<Wake>,
     heard: Receiver<Wake>,
@@ -210,6 +216,7 @@ impl<M: Machine> Loop<M> {
         Ok(Self {
             machine,
             world,
+            journal: reloading.journal(),
             answers: VecDeque::from([Wake::Start]),
             heard,
             alarm: Alarm::new()?,
@@ -262,6 +269,7 @@ impl<M: Machine> Loop<M> {
 
     /// Feeds what waits, and what that is answered with, until there is nothing; the exit code when one is given.
     fn feed_answers(&mut self) -> Option<u8> {
+        let _turn = self.journal.turn();
         while let Some(wake) = self.answers.pop_front() {
             if !self.world.hears(&wake) {
                 continue;

@@ -7,24 +7,31 @@ use std::time::Duration;
 
 use crate::call::DigitScript;
 
+pub mod call_tones;
 pub mod codec;
 pub mod digits;
 pub mod jitter;
+pub mod loudspeaker;
 pub mod mos;
 pub mod plan;
 pub mod quality;
 pub mod receiver;
+pub mod resample;
 pub mod sender;
 pub mod srtp;
 pub mod stream;
 
+pub use call_tones::CallTone;
+pub use loudspeaker::Loudspeaker;
 pub use plan::{CodecName, Direction, Plan};
 pub use stream::Stream;
 
 /// The beat of all audio here.
 pub const TICK: Duration = Duration::from_millis(20);
-/// Samples in a tick, at 8 kHz.
-pub const FRAME: usize = 160;
+/// Samples in a second, one channel: of all audio between the devices and the codecs.
+pub const RATE: u32 = 48_000;
+/// Samples in a tick.
+pub const FRAME: usize = RATE as usize / 50;
 
 /// What a dialer tells the audio side, for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +50,9 @@ pub enum Command {
     SendDigits(DigitScript),
     /// End and close. Nothing is heard of this call's audio afterwards.
     Stop,
+    /// Let the room hear this in place of what it hears of tones; `None`: nothing more. Before [`Command::Start`] and
+    /// after [`Command::Stop`], too; nothing is answered.
+    Play(Option<CallTone>),
 }
 
 /// What the audio side tells, for one call.
@@ -121,6 +131,8 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// Without RTP and RTCP for this long the call ends; `None`: never.
     pub rtp_timeout: Option<Duration>,
+    /// Whether the room hears [`Command::Play`].
+    pub tones: bool,
 }
 
 /// A source of audio.

@@ -22,6 +22,7 @@ use crate::time::{Deadline, Moment, Now};
 mod confirmed;
 mod connecting;
 mod conversation;
+mod early;
 mod ending;
 mod info_digits;
 mod inviting;
@@ -31,7 +32,7 @@ mod session_timer;
 
 use connecting::Race;
 use conversation::Conversation;
-use reliable::EarlyDialogs;
+use early::EarlyDialogs;
 use session_timer::SessionTimer;
 
 /// The edge gives up on names and connections before this; nothing waits longer even if it does not.
@@ -227,12 +228,10 @@ impl OutboundCall {
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {
             State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
-            State::Locating { .. }
-            | State::Connecting(_)
-            | State::ReservingMedia { .. }
-            | State::Inviting { .. }
-            | State::Early { .. }
-            | State::Ended => false,
+            State::Inviting { .. } | State::Early { .. } => self.early.owns(request),
+            State::Locating { .. } | State::Connecting(_) | State::ReservingMedia { .. } | State::Ended => {
+                false
+            }
         }
     }
 
