@@ -9,9 +9,9 @@ use crate::call::DigitScript;
 
 pub mod codec;
 pub mod digits;
-pub mod jitter;
 pub mod mos;
 pub mod plan;
+pub mod playout;
 pub mod quality;
 pub mod receiver;
 pub mod resample;
@@ -19,7 +19,7 @@ pub mod sender;
 pub mod srtp;
 pub mod stream;
 
-pub use plan::{CodecName, Direction, Plan};
+pub use plan::{CodecName, Direction, Plan, TelephoneEvent};
 pub use stream::Stream;
 
 /// The beat of all audio here.

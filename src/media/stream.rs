@@ -163,9 +163,9 @@ impl Stream {
         self.sender.take_back();
     }
 
-    /// Fills `out` with what the far end says.
-    pub fn play(&mut self, out: &mut [i16]) {
-        self.receiver.play(out);
+    /// Fills `out` with what the far end says at `now`: the beat's own moment, which does not waver.
+    pub fn play(&mut self, now: Duration, out: &mut [i16]) {
+        self.receiver.play(now, out);
         self.far.hear(out);
     }
 

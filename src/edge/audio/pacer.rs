@@ -157,7 +157,7 @@ impl Pacer {
             self.send(to, &packet);
         }
         let mut frame = [0; FRAME];
-        self.stream.play(&mut frame);
+        self.stream.play(self.beat.due(), &mut frame);
         self.device.say(frame);
     }
 
