@@ -185,6 +185,8 @@ impl Agent {
             until: Deadline::after(now, RECOVERY_LIMIT, "the calls of the last process are ended"),
             held: Vec::new(),
         });
+        let loudspeaker = self.room.equipment().loudspeaker();
+        self.effects.push_back(Effect::SetLoudspeaker(loudspeaker));
         for index in 0..self.dialers.len() {
             self.feed_dialer(now, index, dialer::Input::Start);
         }
@@ -266,6 +268,13 @@ impl Agent {
                 let content = equipment.to_record(once.and_then(|ask| self.bridge.identity_of(ask)));
                 self.effects.push_back(Effect::Record { slot, content });
                 self.effects.push_back(Effect::Sync);
+            }
+            room::Output::Play { call, tone } => {
+                let command = media::Command::Play(tone);
+                self.effects.push_back(Effect::Media { call, command });
+            }
+            room::Output::SetLoudspeaker(loudspeaker) => {
+                self.effects.push_back(Effect::SetLoudspeaker(loudspeaker));
             }
             room::Output::Answer { ask, outcome } => {
                 self.bridge

@@ -125,6 +125,8 @@ pub enum Effect {
         /// What.
         command: media::Command,
     },
+    /// Set the loudspeaker, for this call and those to come.
+    SetLoudspeaker(media::Loudspeaker),
     /// Write a slot, before the next effect: it survives the death of the process from here on.
     Record {
         /// Which.

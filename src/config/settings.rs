@@ -72,6 +72,7 @@ impl Reader<'_> {
             ring_timeout: self.parsed("calls.ring_timeout", formats::duration)?,
             dtmf_delay: self.parsed("calls.dtmf_delay", formats::duration)?,
             rtp_timeout: self.limit("media.rtp_timeout"),
+            has_microphone: self.parsed("media.input", formats::input_device)? != media::InputDevice::Silence,
             dialers: self.dialers(),
             providers: providers::with_built_in(
                 providers::configured(self.effective),
@@ -148,6 +149,7 @@ impl Reader<'_> {
             dtmf: self.parsed("media.dtmf", formats::digits_by)?,
             rtp_ports: self.parsed("media.rtp_ports", formats::ports)?,
             rtp_timeout: self.limit("media.rtp_timeout"),
+            tones: self.flag("media.tones")?,
         })
     }
 

@@ -51,5 +51,6 @@ pub fn media_settings() -> media::Settings {
         dtmf: media::DigitsBy::Auto,
         rtp_ports: 16384..=32767,
         rtp_timeout: None,
+        tones: false,
     }
 }

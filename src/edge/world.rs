@@ -133,6 +133,10 @@ impl World {
             }
             Effect::LookUp { query, question } => self.names.look_up(query, question, &self.wakes),
             Effect::Media { call, command } => self.command_audio(call, command),
+            Effect::SetLoudspeaker(loudspeaker) => {
+                self.audio.set_loudspeaker(loudspeaker);
+                None
+            }
             Effect::Record { slot, content } => {
                 // The store has said so, and the next sync is answered with it.
                 let _ = self.store.record(slot, &content);
@@ -151,6 +155,8 @@ impl World {
     fn command_audio(&mut self, call: CallId, command: media::Command) -> Option<Wake> {
         match command {
             media::Command::Stop => self.sounding.remove(&call),
+            // A tone may follow the end; what becomes of it is nobody's news.
+            media::Command::Play(_) => false,
             media::Command::Reserve { .. }
             | media::Command::Start(_)
             | media::Command::Mute(_)

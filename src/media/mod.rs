@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::call::DigitScript;
 
+pub mod call_tones;
 pub mod codec;
 pub mod digits;
+pub mod loudspeaker;
 pub mod mos;
 pub mod plan;
 pub mod playout;
@@ -19,6 +21,8 @@ pub mod sender;
 pub mod srtp;
 pub mod stream;
 
+pub use call_tones::CallTone;
+pub use loudspeaker::Loudspeaker;
 pub use plan::{CodecName, Direction, Plan, TelephoneEvent};
 pub use stream::Stream;
 
@@ -46,6 +50,9 @@ pub enum Command {
     SendDigits(DigitScript),
     /// End and close. Nothing is heard of this call's audio afterwards.
     Stop,
+    /// Let the room hear this in place of what it hears of tones; `None`: nothing more. Before [`Command::Start`] and
+    /// after [`Command::Stop`], too; nothing is answered.
+    Play(Option<CallTone>),
 }
 
 /// What the audio side tells, for one call.
@@ -124,6 +131,8 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// Without RTP and RTCP for this long the call ends; `None`: never.
     pub rtp_timeout: Option<Duration>,
+    /// Whether the room hears [`Command::Play`].
+    pub tones: bool,
 }
 
 /// A source of audio.

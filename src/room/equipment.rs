@@ -5,6 +5,7 @@ use crate::alexa::messages::incoming::Identity;
 use crate::alexa::messages::outcome::{DeviceMode, ErrorType, Outcome, Refusal};
 use crate::alexa::messages::property::Property;
 use crate::call::EndedHere;
+use crate::media::Loudspeaker;
 use crate::time::Now;
 
 use super::journal;
@@ -72,6 +73,14 @@ impl Equipment {
     /// What `AdjustVolume` is answered with that led here.
     pub fn adjusted(self) -> Outcome {
         Outcome::Changed(vec![Property::Volume(self.volume)])
+    }
+
+    /// What the loudspeaker shall do.
+    pub fn loudspeaker(self) -> Loudspeaker {
+        Loudspeaker {
+            volume: self.volume,
+            is_muted: self.is_muted,
+        }
     }
 
     /// All of it, for `StateReport`.
@@ -172,6 +181,9 @@ impl Room {
             return;
         }
         journal::set(self.equipment, next);
+        if self.equipment.loudspeaker() != next.loudspeaker() {
+            self.outputs.push_back(Output::SetLoudspeaker(next.loudspeaker()));
+        }
         self.equipment = next;
         self.outputs.push_back(Output::Keep {
             equipment: next,

@@ -61,6 +61,8 @@ pub struct Settings {
     pub dtmf_delay: Duration,
     /// Without RTP for this long the call ends; `None`: never (`media.rtp_timeout`).
     pub rtp_timeout: Option<Duration>,
+    /// Whether a voice can come from `media.input`; `silence` is one that was chosen.
+    pub has_microphone: bool,
     /// Which dialer makes the calls of a protocol.
     pub dialers: BTreeMap<Protocol, String>,
     /// The dial string templates, the built-in ones included, by normalized name.
@@ -99,6 +101,7 @@ pub(crate) fn settings_for_tests() -> Settings {
         ring_timeout: Duration::from_secs(60),
         dtmf_delay: Duration::from_secs(2),
         rtp_timeout: Some(Duration::from_secs(30)),
+        has_microphone: true,
         dialers: [Protocol::Sip, Protocol::Sips]
             .map(|protocol| (protocol, "sip".to_owned()))
             .into(),

@@ -10,7 +10,7 @@ use crate::alexa::messages::outcome::{Outcome, Refusal};
 use crate::alexa::messages::report::{CallStateName, Report};
 use crate::call::{Agreed, CallCommand, CallEvent, CallId, EndReason, EndedHere};
 use crate::chance::Chance;
-use crate::media;
+use crate::media::{self, CallTone, Loudspeaker};
 use crate::secret::Secret;
 use crate::time::{Deadline, Moment, Now};
 
@@ -88,6 +88,15 @@ pub enum Output {
     },
     /// To everyone.
     Report(Report),
+    /// To the loudspeaker, about a call: this tone in place of the one that sounds.
+    Play {
+        /// Which call.
+        call: CallId,
+        /// What; `None`: silence.
+        tone: Option<CallTone>,
+    },
+    /// To the loudspeaker.
+    SetLoudspeaker(Loudspeaker),
     /// To the store, in place of what it was given before: for [`Room::restored`].
     Keep {
         /// What the room is set to.
@@ -301,6 +310,7 @@ impl Room {
         }
         placing.progress = Progress::Ringing;
         let call = placing.call.clone();
+        self.play(&call, Some(CallTone::RingBack));
         self.report_state(&call, CallStateName::OutboundRinging);
     }
 
@@ -310,6 +320,8 @@ impl Room {
         };
         let call = call.clone();
         journal::answered(now, &call, &agreed);
+        // What brings voices ends the ringing by itself; a dialer may keep its voices to itself.
+        self.play(&call, None);
         let waiting = self.take_waiting();
         let outcome = self.joined();
         self.answer_all(waiting, &outcome);
@@ -339,21 +351,33 @@ impl Room {
     }
 
     fn take_media_event(&mut self, now: Now, call: CallId, event: media::Event) {
-        let State::InMeeting(meeting) = &mut self.state else {
-            return;
-        };
-        if meeting.call.id != call {
+        if self.state.call().is_none_or(|current| current.id != call) {
             return;
         }
-        match event {
-            media::Event::Figures(figures) => meeting.talk.watch.take_figures(now, figures),
-            media::Event::FarAudio => journal::far_audio(now, &meeting.call, &meeting.talk),
-            media::Event::DeviceLost { why } => journal::device_lost(&meeting.call, &why),
+        match (event, &mut self.state) {
+            (media::Event::Figures(figures), State::InMeeting(meeting)) => {
+                meeting.talk.watch.take_figures(now, figures);
+            }
+            (media::Event::FarAudio, State::InMeeting(meeting)) => {
+                journal::far_audio(now, &meeting.call, &meeting.talk);
+            }
+            // The loudspeaker rings before there is a meeting.
+            (media::Event::DeviceLost { why }, State::InMeeting(InMeeting { call, .. }))
+            | (media::Event::DeviceLost { why }, State::Placing(Placing { call, .. })) => {
+                journal::device_lost(call, &why);
+            }
+            (
+                media::Event::Figures(_) | media::Event::FarAudio | media::Event::DeviceLost { .. },
+                State::Idle | State::Placing(_) | State::Ending(_) | State::Closed,
+            ) => {}
             // The dialer's.
-            media::Event::Reserved { .. }
-            | media::Event::ReserveFailed { .. }
-            | media::Event::DigitsSent
-            | media::Event::DigitsFailed { .. } => {}
+            (
+                media::Event::Reserved { .. }
+                | media::Event::ReserveFailed { .. }
+                | media::Event::DigitsSent
+                | media::Event::DigitsFailed { .. },
+                _,
+            ) => {}
         }
     }
 
@@ -382,6 +406,7 @@ impl Room {
             }
             State::Idle | State::Closed | State::Placing(_) | State::InMeeting(_) => (reason, Then::Idle),
         };
+        self.play(&call, last_tone(&reason, &then));
         self.report_end(now, &call, talk.as_ref(), &reason);
         match then {
             Then::Idle => self.enter(State::Idle),
@@ -406,6 +431,11 @@ impl Room {
         self.outputs.push_back(Output::Command { dialer, command });
     }
 
+    fn play(&mut self, call: &Call, tone: Option<CallTone>) {
+        let call = call.id;
+        self.outputs.push_back(Output::Play { call, tone });
+    }
+
     pub(super) fn answer(&mut self, ask: AskId, outcome: Outcome) {
         self.outputs.push_back(Output::Answer { ask, outcome });
     }
@@ -419,5 +449,16 @@ impl Room {
     fn enter(&mut self, next: State) {
         debug!("room: {} -> {}", self.state.name(), next.name());
         self.state = next;
+    }
+}
+
+/// What tells the room that a call is over; nothing where another follows, or where nobody listens any more.
+fn last_tone(reason: &EndReason, then: &Then) -> Option<CallTone> {
+    match (reason, then) {
+        (_, Then::Place(_) | Then::Close) | (EndReason::EndedHere(EndedHere::PoweredOff), Then::Idle) => None,
+        (reason, Then::Idle) => Some(match answered::failure(reason) {
+            Some(_) => CallTone::Failed,
+            None => CallTone::Ended,
+        }),
     }
 }

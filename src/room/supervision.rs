@@ -61,6 +61,7 @@ impl Room {
 pub struct Supervision {
     longest: Option<Deadline>,
     rtp_timeout: Option<Duration>,
+    has_microphone: bool,
     figures: Option<Figures>,
     far_end: FarEnd,
     near_end: NearEnd,
@@ -114,6 +115,7 @@ impl Supervision {
                 .max_duration
                 .map(|longest| Deadline::after(now, longest, "the longest call")),
             rtp_timeout: settings.rtp_timeout.map(|limit| limit.max(SHORTEST_SILENCE)),
+            has_microphone: settings.has_microphone,
             figures: None,
             far_end: FarEnd::Unknown,
             near_end: NearEnd::Audible,
@@ -129,7 +131,9 @@ impl Supervision {
             FarEnd::Unknown | FarEnd::Heard { .. } | FarEnd::Silent { .. } => FarEnd::Heard { last },
         };
         self.near_end = match self.near_end {
-            _ if !figures.is_sending || figures.near_level_dbfs > NO_MICROPHONE => NearEnd::Audible,
+            _ if !self.has_microphone || !figures.is_sending || figures.near_level_dbfs > NO_MICROPHONE => {
+                NearEnd::Audible
+            }
             NearEnd::Audible => NearEnd::Quiet { since: now.moment },
             NearEnd::Quiet { .. } | NearEnd::Remarked => self.near_end,
         };
@@ -269,6 +273,24 @@ mod tests {
             }
         }
         assert_eq!(remarked, [11, 41]);
+    }
+
+    #[test]
+    fn silence_that_was_configured_is_no_fault() {
+        for (has_microphone, expected) in [(true, Some(Finding::MicrophoneSilent)), (false, None)] {
+            let mut settings = settings_for_tests();
+            settings.has_microphone = has_microphone;
+            let mut watch = Supervision::new(at(0), &settings);
+            for second in 1..=11 {
+                let figures = Figures {
+                    near_level_dbfs: -127.0,
+                    is_sending: true,
+                    ..Figures::default()
+                };
+                watch.take_figures(at(second * 1_000), figures);
+            }
+            assert_eq!(watch.check(at(11_000)), expected);
+        }
     }
 
     #[test]

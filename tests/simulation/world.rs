@@ -446,6 +446,7 @@ impl World {
                 None
             }
             Effect::Media { call, command } => self.media(call, command),
+            Effect::SetLoudspeaker(_) => None,
             Effect::Record { slot, content } => {
                 assert!(
                     content.len() <= slot.capacity(),
@@ -585,6 +586,7 @@ impl World {
                 self.audio.remove(&call);
                 None
             }
+            media::Command::Play(_) => None,
         }
     }
 

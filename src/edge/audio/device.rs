@@ -11,7 +11,7 @@ use std::time::Duration;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::beat;
-use super::devices::{Discard, Frame, Opened, Silence};
+use super::devices::{Devices, Discard, Frame, Loudspeaker, Microphone, Silence};
 use crate::media::FRAME;
 
 /// Frames from the microphone that may wait: 80 ms.
@@ -32,27 +32,29 @@ pub struct Device {
     microphone: Consumer<Frame>,
     loudspeaker: Producer<Frame>,
     faults: Receiver<String>,
-    ending: Arc<AtomicBool>,
+    wanted: Arc<Wanted>,
     thread: Option<JoinHandle<()>>,
     gaps: u32,
 }
 
 impl Device {
-    /// Starts the thread, which opens the devices itself. Cannot fail: without a device there is silence, and a fault.
-    pub fn start(open: impl FnOnce() -> Opened + Send + 'static) -> Self {
+    /// Starts the thread, which opens the loudspeaker by itself. Cannot fail: without a device there is silence, and a
+    /// fault.
+    pub fn start(devices: impl Devices + Send + 'static) -> Self {
         let (heard, microphone) = RingBuffer::new(MICROPHONE_FRAMES);
         let (loudspeaker, said) = RingBuffer::new(LOUDSPEAKER_FRAMES);
         let (tell, faults) = sync_channel(MOST_FAULTS);
-        let ending = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::new(Wanted::default());
         let ends = Ends {
+            devices,
             heard,
             said,
             faults: tell.clone(),
-            ending: Arc::clone(&ending),
+            wanted: Arc::clone(&wanted),
         };
         let run = move || {
             let faults = ends.faults.clone();
-            if catch_unwind(AssertUnwindSafe(|| ends.run(open()))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| ends.run())).is_err() {
                 report(&faults, "a fault in the device thread".to_owned());
             }
         };
@@ -64,10 +66,16 @@ impl Device {
             microphone,
             loudspeaker,
             faults,
-            ending,
+            wanted,
             thread,
             gaps: 0,
         }
+    }
+
+    /// Has the microphone opened, or closed: it is open only while somebody may hear it.
+    pub fn open_microphone(&self, is_open: bool) {
+        self.wanted.microphone.store(is_open, Ordering::Release);
+        self.wake();
     }
 
     /// The next frame of the microphone; silence when there is none.
@@ -115,7 +123,7 @@ impl Device {
     }
 
     fn tell_to_end(&self) {
-        self.ending.store(true, Ordering::Release);
+        self.wanted.end.store(true, Ordering::Release);
         self.wake();
     }
 
@@ -132,52 +140,83 @@ impl Drop for Device {
     }
 }
 
+/// What the pacer wants of the thread.
+#[derive(Default)]
+struct Wanted {
+    microphone: AtomicBool,
+    end: AtomicBool,
+}
+
 /// The thread's end.
-struct Ends {
+struct Ends<D> {
+    devices: D,
     heard: Producer<Frame>,
     said: Consumer<Frame>,
     faults: SyncSender<String>,
-    ending: Arc<AtomicBool>,
+    wanted: Arc<Wanted>,
 }
 
-impl Ends {
-    fn run(mut self, mut opened: Opened) {
-        if !opened.faults.is_empty() {
-            report(&self.faults, opened.faults.join("; "));
-        }
+impl<D: Devices> Ends<D> {
+    fn run(mut self) {
+        let mut loudspeaker = self.open_loudspeaker();
+        let mut microphone = None;
         loop {
             // Read first, so that what was said before the end is still written.
-            let is_ending = self.ending.load(Ordering::Acquire);
-            while !is_ending && !self.heard.is_full() {
+            let is_ending = self.wanted.end.load(Ordering::Acquire);
+            if !is_ending && self.wanted.microphone.load(Ordering::Acquire) {
+                let mut opened = microphone.take().unwrap_or_else(|| self.open_microphone());
                 self.hear(&mut opened);
+                microphone = Some(opened);
+            } else {
+                microphone = None;
             }
             while let Ok(frame) = self.said.pop() {
-                self.speak(&mut opened, &frame);
+                self.speak(&mut loudspeaker, &frame);
             }
             if is_ending {
                 break;
             }
             thread::park_timeout(LOOKS_EVERY);
         }
-        if let Err(fault) = opened.loudspeaker.finish() {
+        if let Err(fault) = loudspeaker.finish() {
             tracing::warn!("the audio output did not end well: {fault}");
         }
     }
 
-    fn hear(&mut self, opened: &mut Opened) {
-        let mut frame = [0; FRAME];
-        if let Err(fault) = opened.microphone.read(&mut frame) {
+    fn open_loudspeaker(&mut self) -> Box<dyn Loudspeaker> {
+        self.devices.loudspeaker().unwrap_or_else(|fault| {
             report(&self.faults, fault.to_string());
-            opened.microphone = Box::new(Silence);
-        }
-        // There is room: this is the only one that fills it.
-        let _ = self.heard.push(frame);
+            Box::new(Discard)
+        })
     }
 
-    fn speak(&mut self, opened: &mut Opened, frame: &Frame) {
-        if let Err(fault) = opened.loudspeaker.write(frame) {
+    fn open_microphone(&mut self) -> Box<dyn Microphone> {
+        self.devices.microphone().unwrap_or_else(|fault| {
             report(&self.faults, fault.to_string());
-            opened.loudspeaker = Box::new(Discard);
+            Box::new(Silence)
+        })
+    }
+
+    /// Takes what was spoken, as long as there is room for it.
+    fn hear(&mut self, microphone: &mut Box<dyn Microphone>) {
+        while !self.heard.is_full() {
+            let mut frame = [0; FRAME];
+            match microphone.read(&mut frame) {
+                // There is room: this is the only one that fills it.
+                Ok(true) => drop(self.heard.push(frame)),
+                Ok(false) => return,
+                Err(fault) => {
+                    report(&self.faults, fault.to_string());
+                    *microphone = Box::new(Silence);
+                }
+            }
+        }
+    }
+
+    fn speak(&mut self, loudspeaker: &mut Box<dyn Loudspeaker>, frame: &Frame) {
+        if let Err(fault) = loudspeaker.write(frame) {
+            report(&self.faults, fault.to_string());
+            *loudspeaker = Box::new(Discard);
         }
     }
 }
@@ -190,12 +229,12 @@ fn report(faults: &SyncSender<String>, why: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::audio::devices::{DeviceFault, Loudspeaker, Microphone};
+    use crate::edge::audio::devices::DeviceFault;
 
     #[test]
     fn frames_go_both_ways_and_the_last_is_written_before_the_end() {
         let (written, seen) = std::sync::mpsc::channel();
-        let mut device = Device::start(move || opened(Box::new(Sevens), Box::new(Tell(written))));
+        let mut device = start(|| Box::new(Sevens), Tell(written));
         eventually(|| device.listen() == [7; FRAME]);
         device.say([3; FRAME]);
         assert!(device.end());
@@ -203,8 +242,34 @@ mod tests {
     }
 
     #[test]
+    fn the_microphone_is_open_only_while_it_is_wanted() {
+        let (opened, count) = std::sync::mpsc::channel();
+        let (written, seen) = std::sync::mpsc::channel();
+        let microphone = move || -> Box<dyn Microphone> {
+            let _ = opened.send(());
+            Box::new(Sevens)
+        };
+        let mut device = Device::start(Pair(microphone, Some(Tell(written))));
+        device.say([3; FRAME]);
+        eventually(|| seen.try_recv().is_ok());
+        assert!(count.try_recv().is_err() && device.listen() == [0; FRAME]);
+        for _ in 0..2 {
+            device.open_microphone(true);
+            eventually(|| device.listen() == [7; FRAME]);
+            device.open_microphone(false);
+            // What had been heard before is no longer given when it is opened again much later.
+            eventually(|| {
+                device.wake();
+                device.listen() == [0; FRAME]
+            });
+        }
+        assert_eq!(count.try_iter().count(), 2);
+        assert!(device.end());
+    }
+
+    #[test]
     fn a_panic_in_a_device_is_a_fault_and_silence() {
-        let mut device = Device::start(|| opened(Box::new(Panics), Box::new(Discard)));
+        let mut device = start(|| Box::new(Panics), Discard);
         let mut fault = None;
         eventually(|| {
             fault = fault.take().or_else(|| device.fault());
@@ -217,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_device_that_fails_is_told_once_and_replaced_by_silence() {
-        let mut device = Device::start(|| opened(Box::new(Fails), Box::new(Fails)));
+        let mut device = start(|| Box::new(Fails), Fails);
         let mut faults = Vec::new();
         eventually(|| {
             device.say([1; FRAME]);
@@ -233,7 +298,7 @@ mod tests {
     fn a_device_that_hangs_is_told_and_left_behind() {
         let (release, hung) = std::sync::mpsc::channel();
         let (enter, entered) = std::sync::mpsc::channel();
-        let mut device = Device::start(move || opened(Box::new(Hangs { enter, hung }), Box::new(Discard)));
+        let mut device = start(|| Box::new(Hangs { enter, hung }), Discard);
         for _ in 0..MOST_GAPS {
             assert_eq!(device.listen(), [0; FRAME]);
         }
@@ -258,29 +323,29 @@ mod tests {
     struct Tell(std::sync::mpsc::Sender<Frame>);
 
     impl Microphone for Sevens {
-        fn read(&mut self, frame: &mut Frame) -> Result<(), DeviceFault> {
+        fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
             frame.fill(7);
-            Ok(())
+            Ok(true)
         }
     }
 
     impl Microphone for Panics {
-        fn read(&mut self, _frame: &mut Frame) -> Result<(), DeviceFault> {
+        fn read(&mut self, _frame: &mut Frame) -> Result<bool, DeviceFault> {
             panic!("a test of panics")
         }
     }
 
     impl Microphone for Fails {
-        fn read(&mut self, _frame: &mut Frame) -> Result<(), DeviceFault> {
+        fn read(&mut self, _frame: &mut Frame) -> Result<bool, DeviceFault> {
             Err(DeviceFault::NotBuiltIn("alsa:test".to_owned()))
         }
     }
 
     impl Microphone for Hangs {
-        fn read(&mut self, _frame: &mut Frame) -> Result<(), DeviceFault> {
+        fn read(&mut self, _frame: &mut Frame) -> Result<bool, DeviceFault> {
             let _ = self.enter.send(());
             let _ = self.hung.recv();
-            Ok(())
+            Ok(true)
         }
     }
 
@@ -306,12 +371,29 @@ mod tests {
         }
     }
 
-    fn opened(microphone: Box<dyn Microphone>, loudspeaker: Box<dyn Loudspeaker>) -> Opened {
-        Opened {
-            microphone,
-            loudspeaker,
-            faults: Vec::new(),
+    /// Devices made by a test: the microphone as often as it is wanted, the loudspeaker once.
+    struct Pair<M, L>(M, Option<L>);
+
+    impl<M: FnMut() -> Box<dyn Microphone>, L: Loudspeaker + 'static> Devices for Pair<M, L> {
+        fn microphone(&mut self) -> Result<Box<dyn Microphone>, DeviceFault> {
+            Ok((self.0)())
         }
+
+        fn loudspeaker(&mut self) -> Result<Box<dyn Loudspeaker>, DeviceFault> {
+            Ok(Box::new(self.1.take().expect("it is opened once")))
+        }
+    }
+
+    /// A device whose microphone is opened at once.
+    fn start(
+        microphone: impl FnOnce() -> Box<dyn Microphone> + Send + 'static,
+        loudspeaker: impl Loudspeaker + Send + 'static,
+    ) -> Device {
+        let mut microphone = Some(microphone);
+        let open = move || (microphone.take().expect("it is opened once"))();
+        let device = Device::start(Pair(open, Some(loudspeaker)));
+        device.open_microphone(true);
+        device
     }
 
     /// Waits for a condition, for ten seconds at most.

@@ -2,6 +2,7 @@
 //! hang. The loop tells them what to do and never waits for them; when idle there is no thread.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::UdpSocket;
 use std::sync::mpsc::SyncSender;
 
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::agent::Wake;
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::media::{Command, Event, Plan, Settings};
+use crate::media::{CallTone, Command, Event, Loudspeaker, Plan, Settings};
 
 mod beat;
 mod device;
@@ -29,7 +30,11 @@ pub struct Audio {
     settings: Settings,
     wakes: mpsc::Sender<Wake>,
     chance: Chance,
+    loudspeaker: Loudspeaker,
     calls: BTreeMap<CallId, Call>,
+    /// The pacer of a call without voices that sounds: it rings, or it is over. One call at a time has the
+    /// loudspeaker; dropping this ends the tone.
+    sounding: Option<(CallId, SyncSender<Order>)>,
 }
 
 /// ```text
@@ -50,7 +55,23 @@ impl Audio {
             settings,
             wakes,
             chance,
+            loudspeaker: Loudspeaker::default(),
             calls: BTreeMap::new(),
+            sounding: None,
+        }
+    }
+
+    /// Sets the loudspeaker, for the call there is and for those to come.
+    pub fn set_loudspeaker(&mut self, loudspeaker: Loudspeaker) {
+        self.loudspeaker = loudspeaker;
+        let talking = self.calls.values().filter_map(|call| match call {
+            Call::Running(orders) => Some(orders),
+            Call::Reserved { .. } => None,
+        });
+        let sounding = self.sounding.iter().map(|(_, orders)| orders);
+        for orders in talking.chain(sounding) {
+            // One that is over needs none.
+            let _ = orders.try_send(Order::Set(loudspeaker));
         }
     }
 
@@ -81,7 +102,11 @@ impl Audio {
                 .order(call, Order::SendDigits(script))
                 .map(|why| Event::DigitsFailed { why }),
             Command::Stop => {
-                self.calls.remove(&call);
+                self.stop(call);
+                None
+            }
+            Command::Play(tone) => {
+                self.play(call, tone);
                 None
             }
         }
@@ -102,15 +127,17 @@ impl Audio {
                 });
             }
         };
-        let outbox = Outbox::new(call, self.wakes.clone());
-        match Pacer::spawn(
-            socket,
-            (*plan, is_muted),
-            &self.settings,
-            outbox,
-            self.chance.fork(),
-        ) {
+        // What another call leaves to be heard ends here: one call has the devices.
+        let ringing = self.sounding.take().filter(|(sounding, _)| *sounding == call);
+        let orders = match ringing {
+            Some((_, orders)) => Ok(orders),
+            None => self.spawn(call),
+        };
+        match orders {
             Ok(orders) => {
+                // A pacer that has heard nothing of voices waits for this.
+                let _ = orders.try_send(Order::Mute(is_muted));
+                let _ = orders.try_send(Order::Start(socket, plan));
                 self.calls.insert(call, Call::Running(orders));
                 None
             }
@@ -129,6 +156,47 @@ impl Audio {
         let why = self.order(call, Order::Mute(wanted))?;
         self.calls.remove(&call);
         Some(Event::DeviceLost { why })
+    }
+
+    fn stop(&mut self, call: CallId) {
+        let Some(Call::Running(orders)) = self.calls.remove(&call) else {
+            return;
+        };
+        if self.settings.tones && orders.try_send(Order::Stop).is_ok() {
+            self.sounding = Some((call, orders));
+        }
+    }
+
+    fn play(&mut self, call: CallId, tone: Option<CallTone>) {
+        if !self.settings.tones {
+            return;
+        }
+        if let Some(Call::Running(orders)) = self.calls.get(&call) {
+            // A thread that does not answer has been told of.
+            let _ = orders.try_send(Order::Play(tone));
+            return;
+        }
+        let sounding = self.sounding.take().filter(|(sounding, _)| *sounding == call);
+        let orders = match (sounding, tone) {
+            (Some((_, orders)), _) => orders,
+            (None, None) => return,
+            (None, Some(_)) => match self.spawn(call) {
+                Ok(orders) => orders,
+                Err(error) => return tracing::debug!(call_id = %call, "no thread for a tone: {error}"),
+            },
+        };
+        if tone != Some(CallTone::RingBack) {
+            // It is the last sound of this call; one that talked has been stopped before.
+            let _ = orders.try_send(Order::Stop);
+        }
+        if orders.try_send(Order::Play(tone)).is_ok() {
+            self.sounding = Some((call, orders));
+        }
+    }
+
+    fn spawn(&mut self, call: CallId) -> io::Result<SyncSender<Order>> {
+        let outbox = Outbox::new(call, self.wakes.clone());
+        Pacer::spawn(&self.settings, self.loudspeaker, outbox, self.chance.fork())
     }
 
     /// Passes an order on; says why it could not.

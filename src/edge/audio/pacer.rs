@@ -1,19 +1,23 @@
-//! The pacer: one thread a call that keeps the beat. Each 20 ms it takes the microphone's frame, sends what is due
-//! and feeds the loudspeaker; in between it receives. It touches no device and waits for nobody.
+//! The pacer: one thread a call that keeps the beat, from its first sound to its last. Each 20 ms it takes the
+//! microphone's frame, sends what is due and feeds the loudspeaker; in between it receives. It touches no device and
+//! waits for nobody.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use super::beat::{self, Beat};
 use super::device::Device;
-use super::devices;
+use super::devices::Configured;
 use super::outbox::Outbox;
 use crate::call::DigitScript;
 use crate::chance::Chance;
-use crate::media::{Event, FRAME, Plan, Settings, Stream};
+use crate::media::call_tones::Playing;
+use crate::media::loudspeaker::Fader;
+use crate::media::{CallTone, Event, FRAME, Loudspeaker, Plan, Settings, Stream};
 
 /// Orders that may wait; the pacer takes all of them every 20 ms.
 const MOST_ORDERS: usize = 64;
@@ -23,15 +27,25 @@ const MOST_DATAGRAMS: usize = 64;
 const LONGEST_DATAGRAM: usize = 2048;
 /// How often a pacer that panicked goes on with a stream made anew.
 const MOST_RESTARTS: usize = 3;
+/// From the end of the voices to the order of the tone that tells it: the loop gives both in one turn.
+const TONE_COMES_WITHIN: Duration = Duration::from_millis(200);
 
 /// What the loop tells a pacer. That it hung up, it tells by dropping its end.
 pub enum Order {
+    /// Let voices go both ways.
+    Start(UdpSocket, Box<Plan>),
     /// Go on with this plan.
     Change(Box<Plan>),
     /// Send silence in the place of the microphone, or the microphone again.
     Mute(bool),
     /// Send these digits.
     SendDigits(DigitScript),
+    /// No more voices; the tone that follows is the last sound.
+    Stop,
+    /// Let the room hear this tone in place of the one that sounds.
+    Play(Option<CallTone>),
+    /// The loudspeaker was set.
+    Set(Loudspeaker),
     /// Panic, to see what it costs.
     #[cfg(test)]
     Panic,
@@ -39,9 +53,11 @@ pub enum Order {
 
 /// All that the thread owns.
 pub struct Pacer {
-    socket: UdpSocket,
     orders: Receiver<Order>,
-    stream: Stream,
+    state: State,
+    is_muted: bool,
+    tone: Option<Playing>,
+    fader: Fader,
     device: Device,
     outbox: Outbox,
     chance: Chance,
@@ -51,31 +67,53 @@ pub struct Pacer {
     send_failed: bool,
 }
 
+/// Where the call's sound stands.
+///
+/// ```text
+/// Before ─Start─> Talking ─Stop─> After ─tone over, or none─> (the thread ends)
+///    └─────────────Stop─────────────^
+/// ```
+enum State {
+    /// It may ring.
+    Before,
+    Talking(Box<Talk>),
+    /// A tone may be the last that is heard; it is waited for until then.
+    After {
+        until: Duration,
+    },
+}
+
+struct Talk {
+    socket: UdpSocket,
+    stream: Stream,
+}
+
 impl Pacer {
-    /// Starts the thread; its first packet leaves at once.
+    /// Starts the thread and its loudspeaker; orders wake it.
     pub fn spawn(
-        socket: UdpSocket,
-        (plan, is_muted): (Plan, bool),
         settings: &Settings,
+        loudspeaker: Loudspeaker,
         outbox: Outbox,
-        mut chance: Chance,
+        chance: Chance,
     ) -> io::Result<SyncSender<Order>> {
         let (orders, taken) = sync_channel(MOST_ORDERS);
-        let (input, output) = (settings.input.clone(), settings.output.clone());
+        let devices = Configured {
+            input: settings.input.clone(),
+            output: settings.output.clone(),
+        };
         thread::Builder::new()
             .name("audio-pacer".to_owned())
             .spawn(move || {
-                let now = beat::now();
-                let mut stream = Stream::new(now, plan, &mut chance);
-                stream.mute(is_muted);
                 let pacer = Self {
-                    socket,
                     orders: taken,
-                    stream,
-                    device: Device::start(move || devices::open(&input, &output)),
+                    state: State::Before,
+                    is_muted: false,
+                    tone: None,
+                    fader: Fader::new(loudspeaker),
+                    device: Device::start(devices),
                     outbox,
                     chance,
-                    beat: Beat::begin(now),
+                    beat: Beat::begin(beat::now()),
                     patience: MOST_DATAGRAMS,
                     send_failed: false,
                 };
@@ -84,7 +122,7 @@ impl Pacer {
         Ok(orders)
     }
 
-    /// Runs until the loop hangs up. A panic costs this call a moment, never the daemon.
+    /// Runs until the loop hangs up or the last tone is over. A panic costs this call a moment, never the daemon.
     fn live(mut self) {
         for restarts_left in (0..=MOST_RESTARTS).rev() {
             if catch_unwind(AssertUnwindSafe(|| self.run())).is_ok() {
@@ -99,39 +137,51 @@ impl Pacer {
         }
         let call = self.outbox.call();
         // The port is free before the device is waited for.
-        drop(self.socket);
+        drop(self.state);
         if !self.device.end() {
             tracing::warn!(call_id = %call, "the audio device hangs, its thread is left behind");
         }
     }
 
     fn begin_anew(&mut self) {
-        for _ in 0..self.stream.digits_waiting() {
-            self.outbox.push(Event::DigitsFailed {
-                why: "a fault in the audio thread".to_owned(),
-            });
-        }
         let now = beat::now();
-        let is_muted = self.stream.is_muted();
-        self.stream = Stream::new(now, self.stream.plan().clone(), &mut self.chance);
-        self.stream.mute(is_muted);
         self.beat = Beat::begin(now);
+        self.tone = None;
+        if let State::Talking(talk) = &mut self.state {
+            for _ in 0..talk.stream.digits_waiting() {
+                self.outbox.push(Event::DigitsFailed {
+                    why: "a fault in the audio thread".to_owned(),
+                });
+            }
+            talk.stream = Stream::new(now, talk.stream.plan().clone(), &mut self.chance);
+            talk.stream.mute(self.is_muted);
+        }
     }
 
     fn run(&mut self) {
+        // Nothing is heard before the first order.
+        if let State::Before = self.state {
+            if !self.wait_for_order(None) {
+                return;
+            }
+            self.beat = Beat::begin(beat::now());
+        }
         while self.obey() {
-            self.receive();
             self.tick();
-            while let Some(event) = self.stream.poll_output() {
-                self.outbox.push(event);
+            if self.is_over() {
+                return;
             }
             if let Some(why) = self.device.fault() {
                 self.outbox.push(Event::DeviceLost { why });
             }
             self.outbox.flush();
             let missed = self.beat.next(beat::now());
-            self.stream.skip_missed(missed);
-            self.wait();
+            if let State::Talking(talk) = &mut self.state {
+                talk.stream.skip_missed(missed);
+            }
+            if !self.wait() {
+                return;
+            }
         }
     }
 
@@ -139,62 +189,165 @@ impl Pacer {
     fn obey(&mut self) -> bool {
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Change(plan)) => self.stream.apply(beat::now(), *plan),
-                Ok(Order::Mute(is_muted)) => self.stream.mute(is_muted),
-                Ok(Order::SendDigits(script)) => self.stream.send_digits(script),
-                #[cfg(test)]
-                Ok(Order::Panic) => panic!("a test of panics"),
+                Ok(order) => self.take(order),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    fn tick(&mut self) {
-        let microphone = self.device.listen();
-        self.stream.tick(beat::now(), &microphone);
-        while let Some((to, packet)) = self.stream.poll_packet() {
-            self.send(to, &packet);
+    fn take(&mut self, order: Order) {
+        match (order, &mut self.state) {
+            (Order::Start(socket, plan), State::Before) => self.start(socket, *plan),
+            (Order::Change(plan), State::Talking(talk)) => talk.stream.apply(beat::now(), *plan),
+            (Order::Mute(is_muted), state) => {
+                self.is_muted = is_muted;
+                if let State::Talking(talk) = state {
+                    talk.stream.mute(is_muted);
+                }
+            }
+            (Order::SendDigits(script), State::Talking(talk)) => talk.stream.send_digits(script),
+            (Order::Stop, State::Before | State::Talking(_)) => self.stop(),
+            (Order::Play(tone), _) => self.tone = tone.map(Playing::new),
+            (Order::Set(loudspeaker), _) => self.fader.set(loudspeaker),
+            // A call starts and stops once, and after that nobody speaks.
+            (Order::Start(..) | Order::Change(_) | Order::SendDigits(_) | Order::Stop, _) => {}
+            #[cfg(test)]
+            (Order::Panic, _) => panic!("a test of panics"),
         }
+    }
+
+    /// The first packet leaves at once, whenever the next beat of a tone would have been.
+    fn start(&mut self, socket: UdpSocket, plan: Plan) {
+        let now = beat::now();
+        let mut stream = Stream::new(now, plan, &mut self.chance);
+        stream.mute(self.is_muted);
+        self.tone = None;
+        self.beat = Beat::begin(now);
+        self.patience = MOST_DATAGRAMS;
+        self.device.open_microphone(true);
+        self.enter(State::Talking(Box::new(Talk { socket, stream })));
+    }
+
+    fn stop(&mut self) {
+        self.tone = None;
+        self.device.open_microphone(false);
+        let until = beat::now() + TONE_COMES_WITHIN;
+        self.enter(State::After { until });
+    }
+
+    fn enter(&mut self, state: State) {
+        tracing::debug!(call_id = %self.outbox.call(), "audio: {} -> {}", self.state.name(), state.name());
+        self.state = state;
+    }
+
+    fn is_over(&self) -> bool {
+        match self.state {
+            State::Before | State::Talking(_) => false,
+            State::After { until } => self.tone.is_none() && beat::now() >= until,
+        }
+    }
+
+    fn tick(&mut self) {
         let mut frame = [0; FRAME];
-        self.stream.play(self.beat.due(), &mut frame);
+        self.receive();
+        if let State::Talking(talk) = &mut self.state {
+            let microphone = self.device.listen();
+            talk.stream.tick(beat::now(), &microphone);
+            while let Some((to, packet)) = talk.stream.poll_packet() {
+                match talk.socket.send_to(&packet, to) {
+                    Ok(_) => self.send_failed = false,
+                    Err(error) => {
+                        talk.stream.not_sent();
+                        if !self.send_failed {
+                            tracing::debug!(call_id = %self.outbox.call(), remote = %to, "RTP cannot be sent: {error}");
+                        }
+                        self.send_failed = true;
+                    }
+                }
+            }
+            talk.stream.play(self.beat.due(), &mut frame);
+            while let Some(event) = talk.stream.poll_output() {
+                self.outbox.push(event);
+            }
+        }
+        if !self.tone.as_mut().is_none_or(|tone| tone.add_to(&mut frame)) {
+            self.tone = None;
+            if let State::After { until } = &mut self.state {
+                *until = Duration::ZERO;
+            }
+        }
+        self.fader.apply(&mut frame);
         self.device.say(frame);
     }
 
-    fn send(&mut self, to: SocketAddr, packet: &[u8]) {
-        match self.socket.send_to(packet, to) {
-            Ok(_) => self.send_failed = false,
-            Err(error) => {
-                self.stream.not_sent();
-                if !self.send_failed {
-                    tracing::debug!(call_id = %self.outbox.call(), remote = %to, "RTP cannot be sent: {error}");
+    /// Waits for the next tick, and receives meanwhile, so that jitter is measured by when packets come; false when
+    /// the loop hung up.
+    fn wait(&mut self) -> bool {
+        let due = self.beat.due();
+        match self.state {
+            State::Talking(_) => {
+                self.patience = MOST_DATAGRAMS;
+                while self.patience > 0 && self.is_readable_before(due) {
+                    self.receive();
                 }
-                self.send_failed = true;
+                beat::sleep_until(due);
+                true
+            }
+            State::Before | State::After { .. } => self.wait_for_order(Some(due)),
+        }
+    }
+
+    /// Takes the orders that come until then; at once when it was one that starts voices. False when the loop hung up.
+    fn wait_for_order(&mut self, until: Option<Duration>) -> bool {
+        loop {
+            let order = match until {
+                Some(until) => self.orders.recv_timeout(until.saturating_sub(beat::now())),
+                None => self.orders.recv().map_err(RecvTimeoutError::from),
+            };
+            match order {
+                Ok(order) => self.take(order),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+            if until.is_none() || matches!(self.state, State::Talking(_)) {
+                return true;
             }
         }
     }
 
-    /// Waits for the next tick and receives meanwhile, so that jitter is measured by when packets come.
-    fn wait(&mut self) {
-        self.patience = MOST_DATAGRAMS;
-        while self.patience > 0 && beat::readable_before(&self.socket, self.beat.due()) {
-            self.receive();
+    fn is_readable_before(&self, due: Duration) -> bool {
+        match &self.state {
+            State::Talking(talk) => beat::readable_before(&talk.socket, due),
+            State::Before | State::After { .. } => false,
         }
-        beat::sleep_until(self.beat.due());
     }
 
     fn receive(&mut self) {
+        let State::Talking(talk) = &mut self.state else {
+            return;
+        };
         let mut datagram = [0; LONGEST_DATAGRAM];
         while self.patience > 0 {
             self.patience -= 1;
-            let received: io::Result<(usize, SocketAddr)> = self.socket.recv_from(&mut datagram);
+            let received: io::Result<(usize, SocketAddr)> = talk.socket.recv_from(&mut datagram);
             match received {
                 Ok((length, from)) => {
                     let bytes = datagram.get(..length).unwrap_or_default();
-                    self.stream.received(beat::now(), from, bytes);
+                    talk.stream.received(beat::now(), from, bytes);
                 }
                 Err(_) => return,
             }
+        }
+    }
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Talking(_) => "talking",
+            Self::After { .. } => "after",
         }
     }
 }

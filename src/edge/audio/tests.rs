@@ -184,12 +184,110 @@ async fn alsa_is_told_once_and_silence_goes_on() {
             _ => None,
         })
         .await;
-    assert_eq!(lost.len(), 1, "{lost:?}");
-    assert!(
-        lost[0].contains("input alsa:default") && lost[0].contains("output alsa:default"),
-        "{lost:?}"
-    );
+    lost.sort();
+    assert_eq!(lost.len(), 2, "{lost:?}");
+    assert!(lost[0].contains("input alsa:default"), "{lost:?}");
+    assert!(lost[1].contains("output alsa:default"), "{lost:?}");
     assert!(sent > 10, "{sent}");
+}
+
+#[tokio::test]
+async fn volume_and_mute_change_what_is_heard_in_this_call_and_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("far.wav");
+    let output = || OutputDevice::File(recording.to_str().unwrap().to_owned());
+    let mut one = Room::new(InputDevice::Tone(440), OutputDevice::Discard);
+    let mut other = Room::new(InputDevice::Silence, output());
+    other.audio.set_loudspeaker(loudspeaker(50, false));
+    let (here, there) = (one.reserve(), other.reserve());
+    one.start(plan(here, there));
+    other.start(plan(there, here));
+    other.figures_until(|figures| figures.received >= 25).await;
+    other.audio.set_loudspeaker(loudspeaker(50, true));
+    let muted_at = other.figures_until(|_| true).await.received;
+    other
+        .figures_until(|figures| figures.received >= muted_at + 25)
+        .await;
+    other.audio.set_loudspeaker(loudspeaker(100, false));
+    let loud_at = other.figures_until(|_| true).await.received;
+    let figures = other
+        .figures_until(|figures| figures.received >= loud_at + 25)
+        .await;
+    // The figures are of what came, not of what is heard.
+    assert!(figures.far_level_dbfs > -14.0, "{figures:?}");
+    other.audio.command(other.call, Command::Stop);
+    let whole = eventually(|| finished(&recording, 60)).await;
+    let peaks: Vec<i16> = whole
+        .chunks(160)
+        .map(|frame| frame.iter().max().copied().unwrap_or_default())
+        .collect();
+    // 12 dB less than the tone's 11,626; nothing; all of it.
+    let mut heard = peaks.iter();
+    let in_turn = heard.any(|peak| (2600..3100).contains(peak))
+        && heard.any(|peak| *peak == 0)
+        && heard.any(|peak| (11_000..12_200).contains(peak));
+    assert!(in_turn, "{peaks:?}");
+}
+
+#[tokio::test]
+async fn ring_back_voices_and_the_tone_of_the_end_are_one_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("call.wav");
+    let far = far_end();
+    let mut room = Room::new(
+        InputDevice::Tone(440),
+        OutputDevice::File(recording.to_str().unwrap().to_owned()),
+    );
+    let local = room.reserve();
+    room.play(Some(CallTone::RingBack));
+    eventually(|| finished(&recording, 0)).await;
+    room.start(plan(local, far.local_addr().unwrap()));
+    let mut bytes = [0; 2048];
+    far.recv_from(&mut bytes).unwrap();
+    room.play(None);
+    room.audio.command(room.call, Command::Stop);
+    room.play(Some(CallTone::Ended));
+    // Two bursts of 200 ms, 200 ms between them, and the file is closed by itself.
+    let burst = [true; 10];
+    let ending = [burst.as_slice(), &[false; 10], &burst, &[false]].concat();
+    let loud = eventually(|| {
+        let loud: Vec<bool> = finished(&recording, 31)?
+            .chunks(160)
+            .map(|frame| frame.iter().any(|sample| sample.abs() > 3000))
+            .collect();
+        loud.ends_with(&ending).then_some(loud)
+    })
+    .await;
+    assert!(loud[..50].iter().all(|loud| *loud), "{loud:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_never_was_sounds_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("failed.wav");
+    let mut room = Room::new(
+        InputDevice::Silence,
+        OutputDevice::File(recording.to_str().unwrap().to_owned()),
+    );
+    room.play(Some(CallTone::Failed));
+    let whole = eventually(|| finished(&recording, 50)).await;
+    assert!(whole.iter().any(|sample| *sample > 3000));
+    // Nobody is there any more.
+    let (_, orders) = room.audio.sounding.as_ref().unwrap();
+    eventually(|| orders.try_send(Order::Play(None)).err()).await;
+}
+
+#[tokio::test]
+async fn without_tones_nothing_is_opened_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("none.wav");
+    let output = OutputDevice::File(recording.to_str().unwrap().to_owned());
+    let mut room = Room::new(InputDevice::Silence, output);
+    room.audio.settings.tones = false;
+    room.play(Some(CallTone::RingBack));
+    room.play(Some(CallTone::Failed));
+    assert!(room.audio.sounding.is_none());
+    assert!(!recording.exists());
 }
 
 #[test]
@@ -253,6 +351,7 @@ impl Room {
             dtmf: DigitsBy::Auto,
             rtp_ports: 0..=0,
             rtp_timeout: None,
+            tones: true,
         };
         let mut chance = Chance::from_seed([2; 32]);
         Self {
@@ -260,6 +359,10 @@ impl Room {
             audio: Audio::new(settings, sender, chance),
             wakes,
         }
+    }
+
+    fn play(&mut self, tone: Option<CallTone>) {
+        assert_eq!(self.audio.command(self.call, Command::Play(tone)), None);
     }
 
     fn reserve(&mut self) -> SocketAddr {
@@ -299,6 +402,19 @@ impl Room {
         })
         .await
     }
+}
+
+fn loudspeaker(volume: u8, is_muted: bool) -> Loudspeaker {
+    Loudspeaker { volume, is_muted }
+}
+
+/// The samples of a recording that has this many frames at least, and whose header tells all of them.
+fn finished(recording: &std::path::Path, frames: usize) -> Option<Vec<i16>> {
+    let bytes = std::fs::metadata(recording).ok()?.len();
+    let reader = hound::WavReader::open(recording).ok()?;
+    let is_whole = u64::from(reader.len()) * 2 + 44 == bytes;
+    let samples = reader.into_samples().collect::<Result<Vec<i16>, _>>().ok()?;
+    (is_whole && samples.len() >= frames * 160).then_some(samples)
 }
 
 fn reserve() -> Command {

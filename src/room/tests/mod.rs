@@ -22,6 +22,7 @@ mod microphone;
 mod pressed;
 mod random_walk;
 mod replacing;
+mod sounding;
 mod telling;
 
 /// The PIN of every join, which must turn up nowhere.
@@ -32,6 +33,8 @@ struct World {
     room: Room,
     now: Now,
     said: Vec<Output>,
+    /// What the loudspeaker was told; stories about words do not hear it.
+    heard: Vec<Output>,
     next_ask: u64,
 }
 
@@ -71,13 +74,19 @@ impl World {
                 wall: jiff::Timestamp::UNIX_EPOCH,
             },
             said: Vec::new(),
+            heard: Vec::new(),
             next_ask: 1,
         }
     }
 
     fn tell(&mut self, input: Input) {
         self.room.handle_input(self.now, input);
-        self.said.extend(std::iter::from_fn(|| self.room.poll_output()));
+        while let Some(output) = self.room.poll_output() {
+            match output {
+                Output::Play { .. } | Output::SetLoudspeaker(_) => self.heard.push(output),
+                output => self.said.push(output),
+            }
+        }
     }
 
     fn directive(&mut self, directive: Directive) -> AskId {
@@ -148,6 +157,11 @@ impl World {
         self.ended(call, EndReason::EndedHere(why));
     }
 
+    /// What the loudspeaker was told since the last time.
+    fn heard(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.heard)
+    }
+
     fn figures(&mut self, silent_for_millis: u64) {
         let figures = media::Figures {
             received: 500,
@@ -199,6 +213,7 @@ fn in_words(output: &Output) -> Said {
         Output::Report(Report::DigitsSent { call }) => Said::DigitsSent(call.clone()),
         Output::Report(Report::DigitsFailed { call, code, .. }) => Said::DigitsFailed(call.clone(), *code),
         Output::Report(Report::CallFailed { call, code, .. }) => Said::Failed(*call, *code),
+        Output::Play { .. } | Output::SetLoudspeaker(_) => unreachable!("the loudspeaker's"),
     }
 }
 

@@ -476,6 +476,7 @@ impl Player {
             media::Command::Mute(is_muted) => format!("mute {}", if is_muted { "on" } else { "off" }),
             media::Command::SendDigits(script) => format!("digits {}", script.digits()),
             media::Command::Stop => "stop".to_owned(),
+            media::Command::Play(tone) => format!("play {tone:?}"),
         };
         assert_eq!(found, expected, "{}", self.line);
     }

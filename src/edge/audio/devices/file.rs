@@ -42,12 +42,12 @@ impl Player {
 }
 
 impl Microphone for Player {
-    fn read(&mut self, frame: &mut Frame) -> Result<(), DeviceFault> {
+    fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
         for sample in frame {
             *sample = self.samples[self.at];
             self.at = (self.at + 1) % self.samples.len();
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -13,8 +13,8 @@ pub type Frame = [i16; FRAME];
 
 /// A source of audio. It may block; a call's device thread is its own.
 pub trait Microphone {
-    /// The next 20 ms.
-    fn read(&mut self, frame: &mut Frame) -> Result<(), DeviceFault>;
+    /// The next 20 ms; false when they have not been spoken yet.
+    fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault>;
 }
 
 /// A sink of audio. It may block.
@@ -52,32 +52,29 @@ pub enum DeviceFault {
     },
 }
 
-/// Both devices of a call.
-pub struct Opened {
+/// Opens what a call needs, when it needs it.
+pub trait Devices {
     /// The room's voice.
-    pub microphone: Box<dyn Microphone>,
+    fn microphone(&mut self) -> Result<Box<dyn Microphone>, DeviceFault>;
     /// The meeting's voice.
-    pub loudspeaker: Box<dyn Loudspeaker>,
-    /// Why one of them is only silence.
-    pub faults: Vec<String>,
+    fn loudspeaker(&mut self) -> Result<Box<dyn Loudspeaker>, DeviceFault>;
 }
 
-/// Opens both; silence takes the place of one that cannot be.
-pub fn open(input: &InputDevice, output: &OutputDevice) -> Opened {
-    let mut faults = Vec::new();
-    let mut note = |fault: DeviceFault| faults.push(fault.to_string());
-    let microphone = open_input(input).unwrap_or_else(|fault| {
-        note(fault);
-        Box::new(Silence)
-    });
-    let loudspeaker = open_output(output).unwrap_or_else(|fault| {
-        note(fault);
-        Box::new(Discard)
-    });
-    Opened {
-        microphone,
-        loudspeaker,
-        faults,
+/// Those that the configuration names.
+pub struct Configured {
+    /// `media.input`.
+    pub input: InputDevice,
+    /// `media.output`.
+    pub output: OutputDevice,
+}
+
+impl Devices for Configured {
+    fn microphone(&mut self) -> Result<Box<dyn Microphone>, DeviceFault> {
+        open_input(&self.input)
+    }
+
+    fn loudspeaker(&mut self) -> Result<Box<dyn Loudspeaker>, DeviceFault> {
+        open_output(&self.output)
     }
 }
 
@@ -102,9 +99,9 @@ fn open_output(output: &OutputDevice) -> Result<Box<dyn Loudspeaker>, DeviceFaul
 pub struct Silence;
 
 impl Microphone for Silence {
-    fn read(&mut self, frame: &mut Frame) -> Result<(), DeviceFault> {
+    fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
         frame.fill(0);
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -126,21 +123,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_opened_is_silence_and_named() {
-        let mut opened = open(
-            &InputDevice::Alsa("default".to_owned()),
-            &OutputDevice::File("/nonexistent/far.wav".to_owned()),
-        );
-        let mut frame = [1; FRAME];
-        opened.microphone.read(&mut frame).unwrap();
-        opened.loudspeaker.write(&frame).unwrap();
-        assert_eq!(frame, [0; FRAME]);
-        assert_eq!(opened.faults.len(), 2);
-        assert!(opened.faults[0].contains("alsa:default"), "{:?}", opened.faults);
-        assert!(
-            opened.faults[1].contains("/nonexistent/far.wav"),
-            "{:?}",
-            opened.faults
-        );
+    fn what_cannot_be_opened_is_named() {
+        let mut devices = Configured {
+            input: InputDevice::Alsa("default".to_owned()),
+            output: OutputDevice::File("/nonexistent/far.wav".to_owned()),
+        };
+        let input = devices.microphone().err().unwrap().to_string();
+        assert!(input.contains("alsa:default"), "{input}");
+        let output = devices.loudspeaker().err().unwrap().to_string();
+        assert!(output.contains("/nonexistent/far.wav"), "{output}");
     }
 }

@@ -26,12 +26,12 @@ impl Tone {
 }
 
 impl Microphone for Tone {
-    fn read(&mut self, frame: &mut Frame) -> Result<(), DeviceFault> {
+    fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
         for sample in frame {
             *sample = (PEAK * (self.phase * TAU).sin()) as i16;
             self.phase = (self.phase + self.step).fract();
         }
-        Ok(())
+        Ok(true)
     }
 }
 
