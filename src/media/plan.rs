@@ -126,6 +126,26 @@ impl Direction {
     }
 }
 
+/// The way of reports (RTCP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// The far end's address for them.
+    pub remote: SocketAddr,
+    /// Whether they travel with the audio (RFC 5761).
+    pub is_multiplexed: bool,
+}
+
+impl Control {
+    /// On the port after that of the audio (RFC 3550 11), where nothing else was said.
+    pub fn beside(audio: SocketAddr) -> Option<Self> {
+        let port = audio.port().checked_add(1)?;
+        Some(Self {
+            remote: SocketAddr::new(audio.ip(), port),
+            is_multiplexed: false,
+        })
+    }
+}
+
 /// Digits beside the audio (RFC 4733).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TelephoneEvent {
@@ -158,6 +178,8 @@ pub struct Plan {
     pub local: SocketAddr,
     /// The far end's RTP address, as answered.
     pub remote: SocketAddr,
+    /// Where reports (RTCP) go; `None`: none are sent.
+    pub control: Option<Control>,
     /// How much audio a packet carries.
     pub packet_time: Duration,
     /// Who sends.
@@ -179,6 +201,7 @@ pub(crate) mod tests {
             telephone_event: Some(TelephoneEvent::USUAL),
             local: SocketAddr::from(([192, 0, 2, 1], 16384)),
             remote: SocketAddr::from(([192, 0, 2, 2], 4000)),
+            control: Control::beside(SocketAddr::from(([192, 0, 2, 2], 4000))),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
             keys: None,

@@ -31,6 +31,7 @@ pub struct Quality {
     /// Expected and received of sources that have ended.
     ended: (u64, u64),
     jitter: f64,
+    clock_rate: u32,
 }
 
 /// One far end's sequence. Sequence numbers are counted on beyond 16 bits.
@@ -54,6 +55,7 @@ impl Quality {
         sequence: u16,
         timestamp: u32,
     ) -> Arrival {
+        self.clock_rate = clock_rate;
         let transit = clock_units(now, clock_rate).wrapping_sub(timestamp);
         let arrival = match &mut self.source {
             Some(known) if known.id == source => known.judge(sequence),
@@ -126,7 +128,23 @@ impl Quality {
         });
     }
 
-    fn totals(&self) -> (u64, u64) {
+    /// Whose packets count.
+    pub fn source(&self) -> Option<u32> {
+        self.source.as_ref().map(|source| source.id)
+    }
+
+    /// The highest sequence number so far, counted on beyond its 16 bits (RFC 3550 6.4.1).
+    pub fn highest_sequence(&self) -> u32 {
+        self.source.as_ref().map_or(0, |source| source.highest as u32)
+    }
+
+    /// The interarrival jitter, on the RTP clock.
+    pub fn jitter_units(&self) -> u32 {
+        (self.jitter * f64::from(self.clock_rate) / 1000.0) as u32
+    }
+
+    /// Packets expected and received.
+    pub fn totals(&self) -> (u64, u64) {
         let (expected, received) = self.ended;
         match &self.source {
             Some(source) => (

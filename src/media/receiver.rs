@@ -8,7 +8,7 @@ use rtp_types::RtpPacket;
 use super::plan::Plan;
 use super::playout::{Arrived, Playout};
 use super::quality::{Arrival, Quality};
-use super::srtp::Opener;
+use super::srtp::{Keys, Opener};
 
 /// How long the address of the SDP may be silent before another may take its place.
 const GRACE: Duration = Duration::from_secs(1);
@@ -61,16 +61,36 @@ impl Receiver {
         match &plan.keys {
             None => self.receive_plain(now, plan, from, datagram),
             Some(keys) => {
-                self.opener.take_if(|opener| *opener.key() != keys.receive);
-                if self.opener.is_none() {
-                    self.opener = Opener::new(keys.receive.clone())
-                        .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
-                        .ok();
-                }
-                let plain = self.opener.as_mut().and_then(|opener| opener.open(datagram));
+                let plain = self.opener(keys).and_then(|opener| opener.open(datagram));
                 plain.is_some_and(|plain| self.receive_plain(now, plan, from, &plain))
             }
         }
+    }
+
+    /// The plain report, of the far end's host and genuine; `None` for any other.
+    pub fn report(&mut self, plan: &Plan, from: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
+        let is_host = |address: SocketAddr| address.ip().to_canonical() == from.ip().to_canonical();
+        let is_expected = match self.origin {
+            Origin::Locked(origin) => is_host(origin),
+            Origin::Announced { .. } => is_host(plan.remote),
+        };
+        if !is_expected && !plan.control.is_some_and(|control| is_host(control.remote)) {
+            return None;
+        }
+        match &plan.keys {
+            None => Some(datagram.to_vec()),
+            Some(keys) => self.opener(keys)?.open_report(datagram),
+        }
+    }
+
+    fn opener(&mut self, keys: &Keys) -> Option<&mut Opener> {
+        self.opener.take_if(|opener| *opener.key() != keys.receive);
+        if self.opener.is_none() {
+            self.opener = Opener::new(keys.receive.clone())
+                .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
+                .ok();
+        }
+        self.opener.as_mut()
     }
 
     fn receive_plain(&mut self, now: Duration, plan: &Plan, from: SocketAddr, datagram: &[u8]) -> bool {

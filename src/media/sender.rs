@@ -10,6 +10,7 @@ use super::digits::{self, Digits, TICKS_ON, Turn};
 #[cfg(feature = "opus")]
 use super::plan::CodecName;
 use super::plan::{Plan, TelephoneEvent};
+use super::reports::Sent;
 use super::{FRAME, RATE};
 use crate::chance::Chance;
 
@@ -43,6 +44,8 @@ pub struct Sender {
     digit_began: u32,
     made: VecDeque<Vec<u8>>,
     sent: u64,
+    /// Of payload.
+    bytes: u64,
 }
 
 impl Sender {
@@ -60,6 +63,7 @@ impl Sender {
             digit_began: 0,
             made: VecDeque::new(),
             sent: 0,
+            bytes: 0,
         }
     }
 
@@ -106,6 +110,16 @@ impl Sender {
     /// Packets made so far, less those that did not leave.
     pub fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// The same for reports.
+    pub fn told(&self) -> Sent {
+        Sent {
+            source: self.source,
+            packets: self.sent,
+            bytes: self.bytes,
+            timestamp: self.timestamp,
+        }
     }
 
     /// The last packet could not be sent.
@@ -181,6 +195,7 @@ impl Sender {
         }
         self.sequence = self.sequence.wrapping_add(1);
         self.sent += 1;
+        self.bytes += payload.len() as u64;
         true
     }
 }

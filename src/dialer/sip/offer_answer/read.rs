@@ -10,7 +10,7 @@ use sdp_types::{Media, RtpMap, Session};
 use super::crypto;
 use super::write::{self, PACKET_TIME, direction_name};
 use super::{AnswerFault, OfferParts, Offered, TELEPHONE_EVENT_ENCODING, shown};
-use crate::media::{CodecName, Direction, Plan, TelephoneEvent};
+use crate::media::{CodecName, Control, Direction, Plan, TelephoneEvent};
 
 /// The longest description that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -118,6 +118,7 @@ fn plan_of(ours: &OfferParts, session: &Session, media: &Media, role: Role) -> R
         telephone_event: digits,
         local: ours.address,
         remote,
+        control: read_control(remote, media),
         packet_time: read_packet_time(media),
         direction: agreed_direction(ours.direction, theirs),
         keys,
@@ -231,6 +232,26 @@ fn read_address(local: SocketAddr, session: &Session, media: &Media) -> Result<I
         _ => return Ok(address),
     };
     Err(refused(why))
+}
+
+/// With the audio when both say so (our offers do, RFC 5761 5.1.1); else where they say (RFC 3605), on the host of the
+/// audio; else on the next port.
+fn read_control(audio: SocketAddr, media: &Media) -> Option<Control> {
+    if media.has_attribute("rtcp-mux") {
+        return Some(Control {
+            remote: audio,
+            is_multiplexed: true,
+        });
+    }
+    let told = media.get_first_attribute_value("rtcp").flatten();
+    let port = told.and_then(|told| told.split_ascii_whitespace().next()?.parse().ok());
+    match port.filter(|port| *port != 0) {
+        Some(port) => Some(Control {
+            remote: SocketAddr::new(audio.ip(), port),
+            is_multiplexed: false,
+        }),
+        None => Control::beside(audio),
+    }
 }
 
 /// The stream's own word, else the session's, else both ways (RFC 8866 6.7).

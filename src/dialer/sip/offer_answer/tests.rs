@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::chance::Chance;
 use crate::media::srtp::{Key, Suite};
-use crate::media::{Encryption, Plan, TelephoneEvent};
+use crate::media::{Control, Encryption, Plan, TelephoneEvent};
 use crate::network::Transport;
 
 #[test]
@@ -15,7 +15,7 @@ fn our_offer_is_what_the_rfcs_ask_for() {
         text,
         "v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 16384 RTP/AVP 0 8 101\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
-         a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
+         a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\na=rtcp-mux\r\n"
     );
 }
 
@@ -34,7 +34,7 @@ fn an_offer_over_ipv6_says_so_and_codecs_keep_their_order() {
         "{text}"
     );
     assert!(
-        text.contains("m=audio 20000 RTP/AVP 8 0\r\n") && text.ends_with("a=sendonly\r\n"),
+        text.contains("m=audio 20000 RTP/AVP 8 0\r\n") && text.contains("a=sendonly\r\n"),
         "{text}"
     );
     assert!(!text.contains("telephone-event"));
@@ -129,11 +129,34 @@ fn a_plain_answer_makes_a_plan() {
             telephone_event: Some(TelephoneEvent::USUAL),
             local: ours().address,
             remote: "198.51.100.1:4000".parse().unwrap(),
+            control: Control::beside("198.51.100.1:4000".parse().unwrap()),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
             keys: None,
         }
     );
+}
+
+#[test]
+fn reports_go_where_the_far_end_says_or_with_the_audio() {
+    for (line, expected) in [
+        ("a=x", Some((4001, false))),
+        ("a=rtcp-mux", Some((4000, true))),
+        ("a=rtcp:5000", Some((5000, false))),
+        ("a=rtcp:5000 IN IP4 203.0.113.9", Some((5000, false))),
+        ("a=rtcp:0", Some((4001, false))),
+        ("a=rtcp:many", Some((4001, false))),
+    ] {
+        let lines = [ADDRESS, "m=audio 4000 RTP/AVP 0", line];
+        let control = read(&lines).unwrap().control;
+        let found = control.map(|control| (control.remote.port(), control.is_multiplexed));
+        assert_eq!(found, expected, "{line}");
+        let (body, _) = answer(&ours(), &description(&lines)).unwrap();
+        let says_so = String::from_utf8(body).unwrap().contains("a=rtcp-mux\r\n");
+        assert_eq!(says_so, line == "a=rtcp-mux", "only when offered");
+    }
+    let last = read(&[ADDRESS, "m=audio 65535 RTP/AVP 0"]).unwrap();
+    assert_eq!(last.control, None);
 }
 
 #[test]

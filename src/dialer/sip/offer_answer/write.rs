@@ -14,6 +14,9 @@ pub(super) const PACKET_TIME: Duration = Duration::from_millis(20);
 /// The longest that we take and send: more in one packet is too much to lose.
 pub(super) const LONGEST_PACKET_TIME: Duration = Duration::from_millis(60);
 
+/// Reports travel with the audio (RFC 5761).
+const MULTIPLEXED: &str = "rtcp-mux";
+
 /// Our offer: one audio stream with all our codecs.
 pub fn offer(parts: &OfferParts) -> Vec<u8> {
     let codecs = parts
@@ -25,6 +28,7 @@ pub fn offer(parts: &OfferParts) -> Vec<u8> {
         formats.extend(events(&parts.codecs).map(Format::Events));
     }
     let mut audio = audio(parts, &formats, parts.direction, PACKET_TIME);
+    audio.add_attribute(Attribute::new(MULTIPLEXED));
     if let Some(crypto) = &parts.crypto {
         audio.proto = match crypto.profile() {
             Profile::Avp => TransportProto::RtpAvp.to_string(),
@@ -71,6 +75,9 @@ pub(super) fn answer(ours: &OfferParts, theirs: &Session, accepted: usize, plan:
 fn accepted_audio(ours: &OfferParts, formats: &[Format], plan: &Plan, theirs: &Media) -> Media {
     let mut media = audio(ours, formats, plan.direction, plan.packet_time);
     media.proto.clone_from(&theirs.proto);
+    if plan.control.is_some_and(|control| control.is_multiplexed) {
+        media.add_attribute(Attribute::new(MULTIPLEXED));
+    }
     let line = ours
         .crypto
         .as_ref()
