@@ -179,6 +179,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 sent_packets = figures.map(|figures| figures.sent),
                 loss_percent = figures.map(|figures| figures.loss_percent),
                 jitter_ms = figures.map(|figures| figures.jitter_ms),
+                rtt_ms = figures.and_then(|figures| figures.round_trip).map(|way| way.as_millis() as u64),
                 concealed_percent = figures.map(|figures| figures.concealed_percent),
                 playout_delay_ms = figures.map(|figures| figures.playout_delay.as_millis() as u64),
                 mos = figures.and_then(|figures| figures.mos),
