@@ -10,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinError;
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
 use crate::agent::{Agent, Effect, Parts, Signal, Wake};
@@ -17,7 +18,7 @@ use crate::chance::Chance;
 use crate::config::{Config, Problem};
 use crate::edge::clock::{Alarm, Clock};
 use crate::edge::control_socket::{self, ControlFault};
-use crate::edge::journal::{self, JournalFault};
+use crate::edge::journal::{self, Journal, JournalFault};
 use crate::edge::secrets::SecretFiles;
 use crate::edge::store::{self, Store, StoreFault};
 use crate::edge::wakes::Wakes;
@@ -46,6 +47,8 @@ enum StartFault {
     Control(ControlFault),
     #[error("the system refuses what the loop needs: {0}")]
     System(#[from] io::Error),
+    #[error("a fault of ours: {0}")]
+    Panicked(#[from] JoinError),
 }
 
 /// Runs the daemon until it is told to leave; the exit code of the process.
@@ -54,7 +57,7 @@ pub fn run(config: Config, secrets: SecretFiles) -> ExitCode {
         Ok(journal) => journal,
         Err(fault) => return without_journal(&fault),
     };
-    let code = start(config, secrets).unwrap_or_else(|fault| {
+    let code = start(config, secrets, &journal).unwrap_or_else(|fault| {
         tracing::error!("{fault}");
         FAILED
     });
@@ -88,17 +91,19 @@ fn without_journal(fault: &JournalFault) -> ExitCode {
     })
 }
 
-fn start(config: Config, secrets: SecretFiles) -> Result<u8, StartFault> {
+fn start(config: Config, secrets: SecretFiles, journal: &Journal) -> Result<u8, StartFault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let code = runtime.block_on(live(config, secrets));
+    // A task of its own: to wake it takes no call of the system, as to wake what `block_on` waits for would.
+    let life = runtime.spawn(live(config, secrets, journal.clone()));
+    let code = runtime.block_on(life)?;
     // A name or a file that hangs does not keep us.
     runtime.shutdown_background();
     code
 }
 
-async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault> {
+async fn live(mut config: Config, secrets: SecretFiles, journal: Journal) -> Result<u8, StartFault> {
     config.dialer.sip.password = sip_password(&config, &secrets);
     let (wakes, heard) = Wakes::channel();
     let (store, restored) = Store::open(&store::state_directory(), &wakes)?;
@@ -128,7 +133,7 @@ async fn live(mut config: Config, secrets: SecretFiles) -> Result<u8, StartFault
         chance,
         restored,
     });
-    Ok(Loop::new(agent, world, heard)?.run().await)
+    Ok(Loop::new(agent, world, heard, journal)?.run().await)
 }
 
 /// A missing password is said and lived without: the far end may not ask for one.
@@ -167,6 +172,7 @@ impl Machine for Agent {
 struct Loop<M> {
     machine: M,
     world: World,
+    journal: Journal,
     /// What was answered at once: fed before anything is waited for.
     answers: VecDeque<Wake>,
     heard: Receiver<Wake>,
@@ -189,10 +195,11 @@ enum Next {
 }
 
 impl<M: Machine> Loop<M> {
-    fn new(machine: M, world: World, heard: Receiver<Wake>) -> io::Result<Self> {
+    fn new(machine: M, world: World, heard: Receiver<Wake>, journal: Journal) -> io::Result<Self> {
         Ok(Self {
             machine,
             world,
+            journal,
             answers: VecDeque::from([Wake::Start]),
             heard,
             alarm: Alarm::new()?,
@@ -245,6 +252,7 @@ impl<M: Machine> Loop<M> {
 
     /// Feeds what waits, and what that is answered with, until there is nothing; the exit code when one is given.
     fn feed_answers(&mut self) -> Option<u8> {
+        let _turn = self.journal.turn();
         while let Some(wake) = self.answers.pop_front() {
             if !self.world.hears(&wake) {
                 continue;

@@ -347,5 +347,5 @@ fn running(script: Script<'_>) -> (Loop<Script<'_>>, tempfile::TempDir) {
         wakes,
         Chance::from_seed([1; 32]),
     );
-    (Loop::new(script, world, heard).unwrap(), state)
+    (Loop::new(script, world, heard, Journal::unread()).unwrap(), state)
 }

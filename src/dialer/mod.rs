@@ -17,7 +17,7 @@ pub mod sip;
 /// Promises that hold for each (walked by the tests): a `Dial` ends in exactly one `Ended`, after which nothing is
 /// said of that call; `HangUp` brings `Ended` at once; a dialog that may be alive at the far end is written down
 /// before it can be, and erased when it is over; nothing from outside makes it panic; no state waits for ever.
-pub trait Dialer {
+pub trait Dialer: Send {
     /// Takes one input. Cannot fail: bad input becomes an output, or nothing.
     fn handle_input(&mut self, now: Now, input: Input);
     /// The next output, in order. Drain it until `None` after every input.

@@ -112,7 +112,11 @@ impl Home {
 
     /// `meetd ARGUMENTS` with this home's configuration and directories.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meetd"));
+        self.command_of(env!("CARGO_BIN_EXE_meetd"), arguments)
+    }
+
+    fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env("STATE_DIRECTORY", self.path().join("state"))
@@ -163,8 +167,21 @@ impl Home {
 
     /// Starts the daemon.
     pub fn start(&self) -> Meetd {
+        self.start_under(&[])
+    }
+
+    /// Starts the daemon by a program that becomes it: its name and first arguments, which the daemon's follow.
+    pub fn start_under(&self, wrapper: &[&str]) -> Meetd {
         let config = self.write("meetd.toml", &self.text());
-        let mut command = self.command(&["run", "--config"]);
+        let mut command = match wrapper {
+            [] => self.command_of(env!("CARGO_BIN_EXE_meetd"), &[]),
+            [program, arguments @ ..] => {
+                let mut command = self.command_of(program, arguments);
+                command.arg(env!("CARGO_BIN_EXE_meetd"));
+                command
+            }
+        };
+        command.args(["run", "--config"]);
         command.arg(config).stdout(Stdio::piped()).stderr(Stdio::piped());
         Meetd::guard("meetd", command.spawn().unwrap())
     }

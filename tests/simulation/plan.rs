@@ -6,13 +6,16 @@ use meetd::chance::Chance;
 
 use crate::disk::DiskFault;
 use crate::far_end::Manners;
+use crate::names::NamesFault;
 use crate::network::Network;
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// A join of a meeting that nobody has been in.
-    Join,
+    /// A join of a meeting that nobody has been in, at an address or at a name.
+    Join {
+        by_name: bool,
+    },
     /// A join of the latest meeting, as a new directive.
     JoinSame,
     End,
@@ -25,6 +28,7 @@ pub enum Step {
     Manners(Manners),
     Network(Network),
     Disk(DiskFault),
+    Names(NamesFault),
     LoseBridge,
     /// kill -9 after so many more effects, and a start 0.1 s later.
     Kill {
@@ -48,8 +52,10 @@ pub fn draw(chance: &mut Chance) -> Vec<Step> {
 }
 
 fn step(chance: &mut Chance) -> Step {
-    match chance.below(26) {
-        0..6 => Step::Join,
+    match chance.below(28) {
+        0..6 => Step::Join {
+            by_name: chance.below(3) == 0,
+        },
         6 => Step::JoinSame,
         7..11 => Step::End,
         11..14 => Step::Repeat(chance.below(4) as usize),
@@ -67,6 +73,7 @@ fn step(chance: &mut Chance) -> Step {
             _ => Step::Restart,
         },
         24 => Step::SetClock(chance.below(200_000) as i64 - 100_000),
+        25 | 26 => Step::Names(names(chance)),
         _ => Step::Suspend(chance.up_to(Duration::from_secs(2 * 3600))),
     }
 }
@@ -121,6 +128,16 @@ fn network(chance: &mut Chance) -> Network {
         loss: chance.below(25),
         duplication: chance.below(20),
         delay: chance.up_to(Duration::from_millis(300)),
+    }
+}
+
+fn names(chance: &mut Chance) -> NamesFault {
+    match chance.below(6) {
+        0 => NamesFault::NotFound,
+        1 => NamesFault::Slow,
+        2 => NamesFault::Lost,
+        3 | 4 => NamesFault::GoneServer,
+        _ => NamesFault::None,
     }
 }
 

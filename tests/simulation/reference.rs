@@ -27,14 +27,14 @@ pub struct Expected {
 }
 
 impl Room {
-    /// A join of this meeting.
-    pub fn join(&self, meeting: &str, manners: &Manners) -> Option<Expected> {
+    /// A join of this meeting; whether the name servers tell where it is.
+    pub fn join(&self, meeting: &str, is_found: bool, manners: &Manners) -> Option<Expected> {
         let expected = |answer, room, calls| Some(Expected { answer, room, calls });
         match self {
             Self::Unknown => None,
             Self::In { meeting: other } if other == meeting => expected("Response", self.clone(), 0),
             Self::In { .. } => expected("ENDPOINT_BUSY", self.clone(), 0),
-            Self::Free if manners.is_silent => expected("ENDPOINT_UNREACHABLE", Self::Free, 0),
+            Self::Free if !is_found || manners.is_silent => expected("ENDPOINT_UNREACHABLE", Self::Free, 0),
             Self::Free if manners.refuses_with.is_some() => expected("ENDPOINT_BUSY", Self::Free, 1),
             Self::Free if !manners.is_there_soon() || manners.hangs_up_after.is_some() => {
                 expected("Response", Self::Unknown, 1)

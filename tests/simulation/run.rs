@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::checks::{self, Broken};
 use crate::disk::DiskFault;
 use crate::far_end::Leg;
+use crate::names::{CONFERENCE, NamesFault};
 use crate::network::Network;
 use crate::plan::Step;
 use crate::reference::{Expected, Room};
@@ -61,6 +62,8 @@ pub struct Life {
     connection: Option<(u32, meetd::bridge::link::LinkId)>,
     orphans: Vec<String>,
     meetings: usize,
+    /// Whether the latest meeting was joined at a name.
+    by_name: bool,
     /// Whether an answer was lost with the disk.
     memory_is_broken: bool,
 }
@@ -85,6 +88,7 @@ pub fn live(steps: &[Step], mut chance: Chance) -> Result<Duration, Broken> {
         connection: None,
         orphans: Vec::new(),
         meetings: 0,
+        by_name: false,
         memory_is_broken: false,
     };
     life.start()?;
@@ -99,8 +103,9 @@ pub fn live(steps: &[Step], mut chance: Chance) -> Result<Duration, Broken> {
 impl Life {
     fn take(&mut self, step: Step) -> Result<(), Broken> {
         match step {
-            Step::Join => {
+            Step::Join { by_name } => {
                 self.meetings += 1;
+                self.by_name = by_name;
                 self.join()
             }
             Step::JoinSame if self.meetings > 0 => self.join(),
@@ -127,6 +132,10 @@ impl Life {
             Step::Network(network) => {
                 self.be_unsure();
                 self.world.network = network;
+                Ok(())
+            }
+            Step::Names(fault) => {
+                self.world.names = fault;
                 Ok(())
             }
             Step::Disk(fault) => {
@@ -178,10 +187,12 @@ impl Life {
     fn join(&mut self) -> Result<(), Broken> {
         let number = self.orders.len();
         let meeting = format!("12345{:05}", self.meetings);
+        let endpoint = if self.by_name { CONFERENCE } else { "192.0.2.20" };
         let payload = json!({ "meeting": {
-            "endpoint": "192.0.2.20", "id": meeting, "pin": "9876501234", "protocol": "SIP", "provider": "EXAMPLE",
+            "endpoint": endpoint, "id": meeting, "pin": "9876501234", "protocol": "SIP", "provider": "EXAMPLE",
         }});
-        let expected = self.room.join(&meeting, &self.world.far.manners);
+        let is_found = !self.by_name || self.world.names.finds();
+        let expected = self.room.join(&meeting, is_found, &self.world.far.manners);
         let value = directive("JoinMeeting", &format!("m-{number}"), payload);
         self.order(value, Some(meeting), expected)
     }
@@ -413,6 +424,7 @@ impl Life {
         self.be_unsure();
         self.world.network = Network::default();
         self.world.disk.fault = DiskFault::None;
+        self.world.names = NamesFault::None;
         self.world.bridge.is_down = false;
         self.world.kill_at = None;
         // The longest way back to the bridge is two minutes.

@@ -11,11 +11,12 @@ use meetd::call::{CallId, DigitStep};
 use meetd::chance::Chance;
 use meetd::config::{Config, Sources};
 use meetd::media;
-use meetd::network::{ConnectFault, FlowEvent, FlowId, FlowRequest, NamesAnswer};
+use meetd::network::{ConnectFault, FlowEvent, FlowId, FlowRequest};
 use meetd::time::{Moment, Now};
 
 use crate::disk::Disk;
 use crate::far_end::FarEnd;
+use crate::names::NamesFault;
 use crate::network::Network;
 
 /// One way through the network.
@@ -34,7 +35,7 @@ pub fn config() -> Config {
         url = "wss://bridge.example.com/room-15-104"
         token_file = ""
         [calls]
-        allow = ["192.0.2.0/24"]
+        allow = ["192.0.2.0/24", "conference.example.com"]
         per_minute = 0
         [sip]
         identity = "sip:room-15-104@example.com"
@@ -69,6 +70,8 @@ pub struct World {
     pub disk: Disk,
     /// The network between the room and the conference.
     pub network: Network,
+    /// What is wrong with the name servers.
+    pub names: NamesFault,
     weather: Chance,
     /// How far the wall clock has been set forward or back, in seconds.
     wall_offset: i64,
@@ -144,6 +147,7 @@ impl World {
             pending: BTreeMap::new(),
             disk: Disk::default(),
             network: Network::default(),
+            names: NamesFault::default(),
             weather: Chance::from_seed([1; 32]),
             wall_offset: 0,
             sockets: BTreeMap::new(),
@@ -435,10 +439,12 @@ impl World {
                 self.sockets.remove(&flow);
                 None
             }
-            Effect::LookUp { query, .. } => Some(Wake::Names {
-                query,
-                answer: NamesAnswer::NotFound,
-            }),
+            Effect::LookUp { query, question } => {
+                if let Some((after, answer)) = self.names.answer(&question) {
+                    self.later(after, Wake::Names { query, answer });
+                }
+                None
+            }
             Effect::Media { call, command } => self.media(call, command),
             Effect::SetLoudspeaker(_) => None,
             Effect::Record { slot, content } => {

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "stories run on real time, and every function in this binary serves a test"
 )]
 
@@ -12,6 +13,7 @@
 mod peers;
 
 mod bad_bridges;
+mod bad_disks;
 mod bad_far_ends;
 mod commands;
 mod deadlines;

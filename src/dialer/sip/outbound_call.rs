@@ -142,9 +142,9 @@ pub struct OutboundCall {
     left: Option<Moment>,
     progress: Progress,
     audio: Audio,
-    is_muted: bool,
     /// Where a stream was tried for the sake of a long INVITE.
     streams_tried: Vec<SocketAddr>,
+    is_muted: bool,
     state: State,
     acts: VecDeque<Act>,
 }
@@ -189,8 +189,8 @@ impl OutboundCall {
             left: None,
             progress: Progress::Nothing,
             audio: Audio::None,
-            is_muted: false,
             streams_tried: Vec::new(),
+            is_muted: false,
             state: State::Locating {
                 locating,
                 until: now.moment + LOCATING,

@@ -280,14 +280,30 @@ impl UserAgent {
         self.tell_recovered();
     }
 
-    /// A farewell that only waits for what hardly ever comes gives way to a call.
+    /// What is being ended gives way to a call: first what only waits for an answer that hardly ever comes, then what
+    /// has been asked for longest. That is still asked, but not by the next process.
     fn make_room(&mut self) {
-        let waits = |party: &Party| matches!(party, Party::Farewell(farewell) if !farewell.is_pending());
-        if self.parties.len() >= OWNERS
-            && let Some(oldest) = self.parties.iter().find(|(_, party)| waits(party))
-        {
-            let oldest = *oldest.0;
-            self.parties.remove(&oldest);
+        if self.parties.len() >= OWNERS {
+            let farewells = || {
+                self.parties.iter().filter_map(|(owner, party)| match party {
+                    Party::Farewell(farewell) => Some((*owner, farewell)),
+                    Party::Call(_) => None,
+                })
+            };
+            let waits = farewells().find(|(_, farewell)| !farewell.is_pending());
+            if let Some((oldest, _)) = waits.or_else(|| farewells().next()) {
+                self.forget(oldest);
+            }
+        }
+        if self.take_slot().is_none() {
+            let is_farewell = |owner: &Owner| matches!(self.parties.get(owner), Some(Party::Farewell(_)));
+            let oldest = self.slots.keys().copied().find(is_farewell);
+            if let Some(slot) = oldest.and_then(|oldest| self.slots.remove(&oldest)) {
+                tracing::warn!(
+                    ?slot,
+                    "many far ends do not answer our BYE; the record of the oldest gives way to a new call"
+                );
+            }
         }
     }
 
@@ -297,12 +313,16 @@ impl UserAgent {
             Party::Farewell(farewell) => farewell.is_over(),
         });
         for owner in over.map(|(owner, _)| *owner).collect::<Vec<_>>() {
-            self.parties.remove(&owner);
-            self.slots.remove(&owner);
-            self.connecting.retain(|(waiting, _)| *waiting != owner);
-            self.requests
-                .retain(|request| request.owner != owner || request.is_locating());
+            self.forget(owner);
         }
+    }
+
+    fn forget(&mut self, owner: Owner) {
+        self.parties.remove(&owner);
+        self.slots.remove(&owner);
+        self.connecting.retain(|(waiting, _)| *waiting != owner);
+        self.requests
+            .retain(|request| request.owner != owner || request.is_locating());
     }
 
     fn owner_of(&self, call: CallId) -> Option<Owner> {

@@ -2,9 +2,9 @@
 //! otherwise. A thread of its own writes them behind a bounded queue, so that a slow journal never holds the loop.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use systemd_journal_logger::JournalLog;
@@ -46,9 +46,27 @@ pub enum JournalFault {
 }
 
 /// The running journal. Lines that wait when the process leaves are lost unless it is flushed.
+#[derive(Clone, Debug)]
+pub struct Journal(Arc<Lines>);
+
+/// The way of the lines to their writer.
 #[derive(Debug)]
-pub struct Journal {
+struct Lines {
     queue: SyncSender<Entry>,
+    /// The lines of a turn that goes on: to wake the writer for each would take longer than all else between a
+    /// directive and its INVITE.
+    held: Mutex<Option<Vec<Line>>>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// A turn of the loop. Its lines reach the writer together when it ends, a warning or worse at once with those before.
+#[derive(Debug)]
+pub struct Turn<'a>(&'a Lines);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
 }
 
 enum Entry {
@@ -73,9 +91,57 @@ impl Journal {
     /// Waits until all lines so far are written, no longer than `limit`.
     pub fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
-        if self.queue.try_send(Entry::Flush(done)).is_ok() {
+        if self.0.queue.try_send(Entry::Flush(done)).is_ok() {
             let _ = written.recv_timeout(limit);
         }
+    }
+
+    /// A journal that nobody writes to, for tests of the loop.
+    #[cfg(test)]
+    pub fn unread() -> Self {
+        let (_, journal) = layer(Box::new(StandardError)).expect("a thread");
+        journal
+    }
+
+    /// Begins a turn of the loop.
+    pub fn turn(&self) -> Turn<'_> {
+        self.0.held().get_or_insert_default();
+        Turn(&self.0)
+    }
+}
+
+impl Lines {
+    fn add(&self, line: Line) {
+        let is_urgent = line.level <= Level::WARN;
+        let mut held = self.held();
+        match &mut *held {
+            Some(lines) => {
+                lines.push(line);
+                if is_urgent || lines.len() >= QUEUE {
+                    self.pass_on(std::mem::take(lines));
+                }
+            }
+            None => self.pass_on([line]),
+        }
+    }
+
+    fn let_go(&self) {
+        let mut held = self.held();
+        if let Some(lines) = held.take() {
+            self.pass_on(lines);
+        }
+    }
+
+    fn pass_on(&self, lines: impl IntoIterator<Item = Line>) {
+        for line in lines {
+            if let Err(TrySendError::Full(_)) = self.queue.try_send(Entry::Line(Box::new(line))) {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Vec<Line>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,11 +193,12 @@ fn layer(sink: Box<dyn Sink>) -> Result<(JournalLayer, Journal), JournalFault> {
         .name("meetd-journal".to_owned())
         .spawn(move || write_all(&entries, sink, &counted))
         .map_err(JournalFault::NoThread)?;
-    let layer = JournalLayer {
-        queue: queue.clone(),
+    let lines = Arc::new(Lines {
+        queue,
+        held: Mutex::new(None),
         dropped,
-    };
-    Ok((layer, Journal { queue }))
+    });
+    Ok((JournalLayer(Arc::clone(&lines)), Journal(lines)))
 }
 
 fn write_all(entries: &Receiver<Entry>, mut sink: Box<dyn Sink>, dropped: &AtomicU64) {
@@ -161,10 +228,7 @@ fn lines_lost(count: u64, next: &Line) -> Line {
     }
 }
 
-struct JournalLayer {
-    queue: SyncSender<Entry>,
-    dropped: Arc<AtomicU64>,
-}
+struct JournalLayer(Arc<Lines>);
 
 impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
@@ -195,13 +259,7 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer
         let mut own = Fields::default();
         event.record(&mut own);
         fields.append(own);
-        let line = Line::new(Clock.now().wall, event.metadata(), fields);
-        match self.queue.try_send(Entry::Line(Box::new(line))) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        self.0.add(Line::new(Clock.now().wall, event.metadata(), fields));
     }
 }
 

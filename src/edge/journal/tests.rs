@@ -122,9 +122,49 @@ fn lines_that_nobody_takes_are_counted_and_said() {
     assert_eq!(lines[lines.len() - 1].message, "after");
 }
 
+#[test]
+fn the_lines_of_a_turn_leave_when_it_ends_and_a_warning_at_once_with_those_before() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (layer, journal) = layer(Box::new(Kept(Arc::clone(&seen)))).unwrap();
+    let written = || {
+        journal.flush(Duration::from_secs(20));
+        let seen = seen.lock().unwrap();
+        seen.iter()
+            .map(|line: &Line| line.message.clone())
+            .collect::<Vec<_>>()
+    };
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let turn = journal.turn();
+        tracing::info!("one");
+        tracing::debug!("two");
+        assert_eq!(written(), Vec::<String>::new());
+        tracing::warn!("three");
+        assert_eq!(written(), ["one", "two", "three"]);
+        tracing::info!("four");
+        assert_eq!(written().len(), 3);
+        drop(turn);
+        assert_eq!(written().len(), 4);
+        tracing::info!("five");
+        assert_eq!(written(), ["one", "two", "three", "four", "five"]);
+    });
+}
+
+#[test]
+fn a_turn_without_end_holds_no_more_lines_than_the_queue_takes() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (layer, journal) = layer(Box::new(Kept(Arc::clone(&seen)))).unwrap();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let _turn = journal.turn();
+        for _ in 0..QUEUE + 1 {
+            tracing::info!("line");
+        }
+        assert_eq!(journal.0.held().as_ref().map(Vec::len), Some(1));
+    });
+}
+
 fn journal_is_idle(journal: &Journal) -> bool {
     let (done, written) = sync_channel(1);
-    journal.queue.try_send(Entry::Flush(done)).is_ok() && written.recv().is_ok()
+    journal.0.queue.try_send(Entry::Flush(done)).is_ok() && written.recv().is_ok()
 }
 
 /// Writes nothing until the gate is dropped.

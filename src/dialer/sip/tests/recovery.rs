@@ -80,6 +80,29 @@ fn a_confirmed_dialog_is_hung_up_from_the_same_port() {
 }
 
 #[test]
+fn far_ends_that_never_answer_our_bye_leave_room_for_the_next_call() {
+    let mut world = World::new();
+    for number in 0..3 * Slot::DIALOGS {
+        let call = world.dial(TARGET);
+        let (flow, invite) = world.next_request();
+        assert_eq!(invite.method, Method::Invite, "call {number}");
+        world.receive(flow, answer(&invite, 200).to_bytes());
+        assert!(world.dialogs_written() <= usize::from(Slot::DIALOGS));
+        let of_this = |record: &Vec<u8>| String::from_utf8_lossy(record).contains(invite.call_id());
+        assert_eq!(
+            world.slots.values().filter(|record| of_this(record)).count(),
+            1,
+            "call {number}"
+        );
+        world.hang_up(call);
+        world.sent.clear();
+    }
+    world.pass(Duration::from_secs(100));
+    assert!(world.agent_is_quiet());
+    assert_eq!(world.dialogs_written(), 0);
+}
+
+#[test]
 fn a_dialog_that_is_gone_there_is_gone_here() {
     let (restored, _) = killed_when("confirmed");
     let mut world = World::with(settings(), restored);
