@@ -195,8 +195,14 @@ fn values_arrive_in_the_settings_of_their_modules() {
             .as_deref(),
         Some("192.0.2.9")
     );
-    assert_eq!(config.dialer.sip.codecs, [CodecName::Pcma, CodecName::Pcmu]);
-    assert_eq!(config.media.codecs, [CodecName::Pcma, CodecName::Pcmu]);
+    assert_eq!(
+        config.dialer.sip.codecs,
+        [CodecName::Pcma, CodecName::G722, CodecName::Pcmu]
+    );
+    assert_eq!(
+        config.media.codecs,
+        [CodecName::Pcma, CodecName::G722, CodecName::Pcmu]
+    );
     assert_eq!(config.media.input, InputDevice::Tone(440));
     assert_eq!(config.media.rtp_ports, 4000..=4999);
     assert_eq!(

@@ -209,11 +209,11 @@ mod tests {
         let mut playout = Playout::default();
         let mut heard = Vec::new();
         for at in 0..100 {
-            playout.put(at * 160, &ramp(at * 160));
+            playout.put(at * FRAME as u32, &ramp(at * FRAME as u32));
             heard.extend(take(&mut playout));
         }
         assert_eq!(heard[..TARGET], [0; TARGET]);
-        let expected: Vec<i16> = (0..97).flat_map(|at| ramp(at * 160)).collect();
+        let expected: Vec<i16> = (0..97).flat_map(|at| ramp(at * FRAME as u32)).collect();
         assert_eq!(heard[TARGET..], expected);
     }
 
@@ -221,10 +221,10 @@ mod tests {
     fn order_does_not_matter_while_there_is_time() {
         let (mut straight, mut mixed) = (Playout::default(), Playout::default());
         for at in [0, 1, 2, 3] {
-            straight.put(at * 160, &ramp(at * 160));
+            straight.put(at * FRAME as u32, &ramp(at * FRAME as u32));
         }
         for at in [0, 3, 1, 2] {
-            mixed.put(at * 160, &ramp(at * 160));
+            mixed.put(at * FRAME as u32, &ramp(at * FRAME as u32));
         }
         for _ in 0..7 {
             assert_eq!(take(&mut straight), take(&mut mixed));
@@ -249,7 +249,7 @@ mod tests {
         let play = |playout: &mut Playout, sequence: std::ops::Range<u32>, lost: &[u32]| {
             for at in sequence {
                 if !lost.contains(&at) {
-                    playout.put(at * 160, &[1000; FRAME]);
+                    playout.put(at * FRAME as u32, &[1000; FRAME]);
                 }
                 take(playout);
             }
@@ -270,11 +270,11 @@ mod tests {
     fn a_late_packet_does_not_disturb_those_that_wait() {
         let mut playout = Playout::default();
         for at in 1..4 {
-            playout.put(at * 160, &ramp(at * 160));
+            playout.put(at * FRAME as u32, &ramp(at * FRAME as u32));
         }
         skip(&mut playout, 3);
         playout.put(0, &[1; FRAME]);
-        assert_eq!(take(&mut playout), ramp(160));
+        assert_eq!(take(&mut playout), ramp(FRAME as u32));
     }
 
     #[test]
@@ -282,30 +282,30 @@ mod tests {
         let mut playout = Playout::default();
         playout.put(0, &ramp(0));
         skip(&mut playout, 20);
-        playout.put(160, &ramp(160));
+        playout.put(FRAME as u32, &ramp(FRAME as u32));
         skip(&mut playout, 3);
-        assert_eq!(take(&mut playout), ramp(160));
+        assert_eq!(take(&mut playout), ramp(FRAME as u32));
     }
 
     #[test]
     fn a_burst_is_cut_to_the_newest_and_never_holds_more_than_the_most() {
         let mut playout = Playout::default();
         for at in 0..50 {
-            playout.put(at * 160, &ramp(at * 160));
+            playout.put(at * FRAME as u32, &ramp(at * FRAME as u32));
             assert!(playout.held.len() <= MOST);
         }
-        assert_eq!(take(&mut playout), ramp(40 * 160));
+        assert_eq!(take(&mut playout), ramp(40 * FRAME as u32));
     }
 
     #[test]
     fn too_much_delay_is_worked_off() {
         let mut playout = Playout::default();
         for at in 0..8 {
-            playout.put(at * 160, &[1000; FRAME]);
+            playout.put(at * FRAME as u32, &[1000; FRAME]);
         }
         let begun = playout.held.len();
         for at in 8..2000 {
-            playout.put(at * 160, &[1000; FRAME]);
+            playout.put(at * FRAME as u32, &[1000; FRAME]);
             take(&mut playout);
         }
         assert!(begun >= MOST - FRAME, "{begun}");
@@ -338,9 +338,9 @@ mod tests {
     #[test]
     fn timestamps_wrap_without_notice() {
         let mut playout = Playout::default();
-        let first = u32::MAX - 200;
+        let first = u32::MAX - 1200;
         for at in 0..4 {
-            playout.put(first.wrapping_add(at * 160), &ramp(at));
+            playout.put(first.wrapping_add(at * FRAME as u32), &ramp(at));
         }
         skip(&mut playout, 3);
         for at in 0..4 {

@@ -16,6 +16,7 @@ pub mod mos;
 pub mod plan;
 pub mod quality;
 pub mod receiver;
+pub mod resample;
 pub mod sender;
 pub mod srtp;
 pub mod stream;
@@ -27,8 +28,10 @@ pub use stream::Stream;
 
 /// The beat of all audio here.
 pub const TICK: Duration = Duration::from_millis(20);
-/// Samples in a tick, at 8 kHz.
-pub const FRAME: usize = 160;
+/// Samples in a second, one channel: of all audio between the devices and the codecs.
+pub const RATE: u32 = 48_000;
+/// Samples in a tick.
+pub const FRAME: usize = RATE as usize / 50;
 
 /// What a dialer tells the audio side, for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]

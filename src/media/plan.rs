@@ -8,6 +8,8 @@ use super::srtp::Keys;
 /// A codec that we may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CodecName {
+    /// G.722 at 64 kbit/s, static payload type 9.
+    G722,
     /// G.711 μ-law, static payload type 0.
     Pcmu,
     /// G.711 A-law, static payload type 8.
@@ -16,11 +18,12 @@ pub enum CodecName {
 
 impl CodecName {
     /// Those that are built in, in our order of preference.
-    pub const BUILT_IN: [Self; 2] = [Self::Pcmu, Self::Pcma];
+    pub const BUILT_IN: [Self; 3] = [Self::G722, Self::Pcmu, Self::Pcma];
 
     /// As the configuration spells it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::G722 => "g722",
             Self::Pcmu => "pcmu",
             Self::Pcma => "pcma",
         }
@@ -29,6 +32,7 @@ impl CodecName {
     /// The payload type we offer (RFC 3551 6).
     pub fn payload_type(self) -> u8 {
         match self {
+            Self::G722 => 9,
             Self::Pcmu => 0,
             Self::Pcma => 8,
         }
@@ -37,14 +41,25 @@ impl CodecName {
     /// As `a=rtpmap` spells it.
     pub fn encoding(self) -> &'static str {
         match self {
+            Self::G722 => "G722",
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
         }
     }
 
-    /// The RTP clock rate, in Hz.
+    /// The RTP clock rate, in Hz. That of G.722 is half its sample rate by an old mistake (RFC 3551 4.5.2).
     pub fn clock_rate(self) -> u32 {
-        8000
+        match self {
+            Self::G722 | Self::Pcmu | Self::Pcma => 8000,
+        }
+    }
+
+    /// Samples in a second.
+    pub fn sample_rate(self) -> u32 {
+        match self {
+            Self::G722 => 16_000,
+            Self::Pcmu | Self::Pcma => 8000,
+        }
     }
 }
 

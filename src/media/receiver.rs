@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rtp_types::RtpPacket;
 
-use super::codec;
+use super::RATE;
+use super::codec::Decoder;
 use super::jitter::Playout;
 use super::plan::Plan;
 use super::quality::{Arrival, Quality};
@@ -34,6 +35,7 @@ pub struct Receiver {
     quality: Quality,
     playout: Playout,
     last_heard: Duration,
+    decoder: Option<Decoder>,
     samples: Vec<i16>,
     opener: Option<Opener>,
 }
@@ -46,6 +48,7 @@ impl Receiver {
             quality: Quality::default(),
             playout: Playout::default(),
             last_heard: now,
+            decoder: None,
             samples: Vec::new(),
             opener: None,
         }
@@ -98,9 +101,14 @@ impl Receiver {
         self.last_heard = now;
         // On hold it is counted, so that it does not look lost afterwards, and not heard.
         if plan.direction.receives() {
+            self.decoder.take_if(|decoder| decoder.codec() != plan.codec);
             self.samples.clear();
-            codec::decode(plan.codec, packet.payload(), &mut self.samples);
-            self.playout.put(packet.timestamp(), &self.samples);
+            self.decoder
+                .get_or_insert_with(|| Decoder::new(plan.codec))
+                .decode(packet.payload(), &mut self.samples);
+            let factor = RATE / plan.codec.clock_rate();
+            self.playout
+                .put(packet.timestamp().wrapping_mul(factor), &self.samples);
         }
         true
     }
@@ -242,14 +250,14 @@ mod tests {
             assert!(receiver.receive(millis(0), plan, plan.remote, &packet(0, sequence)));
             let mut heard = [0; 4 * FRAME];
             receiver.play(&mut heard);
-            assert_eq!(heard[3 * FRAME].abs(), expected);
+            assert_eq!(heard[3 * FRAME + FRAME / 2].abs(), expected);
         }
         assert_eq!(receiver.quality().received(), 2);
     }
 
     #[test]
     fn any_bytes_are_survived() {
-        const ROUNDS: u64 = 120_000;
+        const ROUNDS: u64 = 20_000;
         let mut chance = Chance::from_seed([11; 32]);
         let mut receiver = Receiver::new(Duration::ZERO);
         let plan = plan();
@@ -258,8 +266,9 @@ mod tests {
             let mut bytes = packet(0, round as u16);
             mutate(&mut bytes, &mut chance);
             taken += u64::from(receiver.receive(millis(round * 20), &plan, plan.remote, &bytes));
-            let mut out = [0; FRAME];
-            receiver.play(&mut out);
+            if round.is_multiple_of(8) {
+                receiver.play(&mut [0; FRAME]);
+            }
         }
         assert!(
             (ROUNDS / 10..ROUNDS).contains(&taken),
@@ -293,7 +302,7 @@ mod tests {
             .sequence_number(sequence)
             .timestamp(u32::from(sequence) * 160)
             .ssrc(99)
-            .payload(&[0x55; FRAME])
+            .payload(&[0x55; 160])
             .write_vec()
             .unwrap()
     }

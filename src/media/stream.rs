@@ -22,8 +22,6 @@ pub struct Stream {
     plan: Plan,
     sender: Sender,
     sealer: Option<Sealer>,
-    /// The last packet, encrypted.
-    sealed: Vec<u8>,
     receiver: Receiver,
     digits: Digits,
     /// Silence leaves in the place of the microphone.
@@ -42,7 +40,6 @@ impl Stream {
             plan,
             sender: Sender::new(chance),
             sealer: None,
-            sealed: Vec::new(),
             receiver: Receiver::new(now),
             digits: Digits::default(),
             is_muted: false,
@@ -63,7 +60,7 @@ impl Stream {
             self.receiver.expect_from_now(now);
         }
         if (plan.codec, plan.packet_time) != (self.plan.codec, self.plan.packet_time) {
-            self.sender.skip(0);
+            self.sender.skip(&plan, 0);
         }
         tracing::debug!(
             codec = plan.codec.name(),
@@ -108,37 +105,35 @@ impl Stream {
         }
     }
 
-    /// Takes 20 ms of the microphone; the packet to send to [`Stream::remote`], if one is due.
-    pub fn tick(&mut self, now: Duration, microphone: &[i16; FRAME]) -> Option<&[u8]> {
+    /// Takes 20 ms of the microphone; [`Stream::poll_packet`] has what leaves.
+    pub fn tick(&mut self, now: Duration, microphone: &[i16; FRAME]) {
         if now >= self.figures_due {
             self.figures_due = now + FIGURES_EVERY;
             self.outputs.push_back(Event::Figures(self.figures(now)));
         }
         if !self.may_send() {
             self.digits.let_go();
-            self.sender.skip(1);
+            self.sender.skip(&self.plan, 1);
             self.near.hear(&[0; FRAME]);
-            return None;
+            return;
         }
         let mut frame = match self.is_muted {
             true => [0; FRAME],
             false => *microphone,
         };
-        let is_due = self
-            .sender
-            .tick(&self.plan, &mut self.digits, &mut frame)
-            .is_some();
+        self.sender.tick(&self.plan, &mut self.digits, &mut frame);
         self.near.hear(&frame);
         while self.digits.take_finished() {
             self.outputs.push_back(Event::DigitsSent);
         }
-        if is_due { self.leaving() } else { None }
     }
 
-    /// The packet that was made, as it may leave: never plain when keys were agreed.
-    fn leaving(&mut self) -> Option<&[u8]> {
+    /// The next packet that is due, and where it goes: never plain when keys were agreed. Drain it until `None` after
+    /// every tick.
+    pub fn poll_packet(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        let to = self.plan.remote;
         let Some(keys) = &self.plan.keys else {
-            return Some(self.sender.packet());
+            return Some((to, self.sender.poll_packet()?));
         };
         self.sealer.take_if(|sealer| *sealer.key() != keys.send);
         if self.sealer.is_none() {
@@ -146,15 +141,12 @@ impl Stream {
                 .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
                 .ok();
         }
-        let sealer = self.sealer.as_mut();
-        match sealer.and_then(|sealer| sealer.seal(self.sender.packet())) {
-            Some(sealed) => {
-                self.sealed = sealed;
-                Some(&self.sealed)
-            }
-            None => {
-                self.sender.take_back();
-                None
+        loop {
+            let packet = self.sender.poll_packet()?;
+            let sealer = self.sealer.as_mut();
+            match sealer.and_then(|sealer| sealer.seal(&packet)) {
+                Some(sealed) => return Some((to, sealed)),
+                None => self.sender.take_back(),
             }
         }
     }
@@ -162,11 +154,11 @@ impl Stream {
     /// Ticks that were missed: their time is over, nothing is sent for them.
     pub fn skip_missed(&mut self, ticks: u32) {
         if ticks > 0 {
-            self.sender.skip(ticks);
+            self.sender.skip(&self.plan, ticks);
         }
     }
 
-    /// The packet of the last tick could not be sent.
+    /// The last packet could not be sent.
     pub fn not_sent(&mut self) {
         self.sender.take_back();
     }
@@ -175,11 +167,6 @@ impl Stream {
     pub fn play(&mut self, out: &mut [i16]) {
         self.receiver.play(out);
         self.far.hear(out);
-    }
-
-    /// Where packets go.
-    pub fn remote(&self) -> SocketAddr {
-        self.plan.remote
     }
 
     /// The plan that is in force.

@@ -253,21 +253,18 @@ impl Pacer {
         self.receive();
         if let State::Talking(talk) = &mut self.state {
             let microphone = self.device.listen();
-            let remote = talk.stream.remote();
-            let sent = talk
-                .stream
-                .tick(beat::now(), &microphone)
-                .map(|packet| talk.socket.send_to(packet, remote));
-            match sent {
-                Some(Err(error)) => {
-                    talk.stream.not_sent();
-                    if !self.send_failed {
-                        tracing::debug!(call_id = %self.outbox.call(), %remote, "RTP cannot be sent: {error}");
+            talk.stream.tick(beat::now(), &microphone);
+            while let Some((to, packet)) = talk.stream.poll_packet() {
+                match talk.socket.send_to(&packet, to) {
+                    Ok(_) => self.send_failed = false,
+                    Err(error) => {
+                        talk.stream.not_sent();
+                        if !self.send_failed {
+                            tracing::debug!(call_id = %self.outbox.call(), remote = %to, "RTP cannot be sent: {error}");
+                        }
+                        self.send_failed = true;
                     }
-                    self.send_failed = true;
                 }
-                Some(Ok(_)) => self.send_failed = false,
-                None => {}
             }
             talk.stream.play(&mut frame);
             while let Some(mut event) = talk.stream.poll_output() {

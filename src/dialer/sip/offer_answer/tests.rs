@@ -15,7 +15,7 @@ fn our_offer_is_what_the_rfcs_ask_for() {
         text,
         "v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 16384 RTP/AVP 0 8 101\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
-         a=ptime:20\r\na=sendrecv\r\n"
+         a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
     );
 }
 
@@ -38,6 +38,27 @@ fn an_offer_over_ipv6_says_so_and_codecs_keep_their_order() {
         "{text}"
     );
     assert!(!text.contains("telephone-event"));
+}
+
+#[test]
+fn wideband_is_offered_and_answered_under_the_clock_that_it_always_had() {
+    let parts = OfferParts {
+        codecs: vec![CodecName::G722, CodecName::Pcmu],
+        ..ours()
+    };
+    let text = String::from_utf8(offer(&parts)).unwrap();
+    assert!(
+        text.contains("m=audio 16384 RTP/AVP 9 0 101\r\na=rtpmap:9 G722/8000\r\n"),
+        "{text}"
+    );
+    for lines in [
+        &["m=audio 4000 RTP/AVP 9 101", EVENTS][..],
+        &["m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 g722/8000", EVENTS],
+    ] {
+        let body = description(&[&[ADDRESS], lines].concat());
+        let plan = read_answer(&parts, &body).unwrap();
+        assert_eq!((plan.codec, plan.telephone_event), (CodecName::G722, Some(101)));
+    }
 }
 
 #[test]
@@ -347,7 +368,7 @@ fn an_offer_of_theirs_is_answered_stream_by_stream() {
         String::from_utf8(body).unwrap(),
         "v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=3338481189 3370017201\r\n\
          m=video 0 RTP/AVP 31\r\nm=audio 16384 RTP/AVP 97 96\r\na=rtpmap:97 PCMA/8000\r\n\
-         a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-16\r\na=ptime:40\r\na=recvonly\r\nm=audio 0 RTP/AVP 0\r\n\
+         a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-16\r\na=ptime:40\r\na=maxptime:60\r\na=recvonly\r\nm=audio 0 RTP/AVP 0\r\n\
          m=application 0 TCP/BFCP *\r\n"
     );
     assert_eq!(
@@ -528,7 +549,7 @@ const EVENTS: &str = "a=rtpmap:101 telephone-event/8000";
 fn ours() -> OfferParts {
     OfferParts {
         address: "192.0.2.9:16384".parse().unwrap(),
-        codecs: CodecName::BUILT_IN.to_vec(),
+        codecs: vec![CodecName::Pcmu, CodecName::Pcma],
         telephone_event: true,
         session_id: 7,
         version: 1,

@@ -11,6 +11,9 @@ use crate::media::{CodecName, Direction, Plan};
 /// The packet time that we ask for: what RFC 3551 4.2 gives as the default.
 pub(super) const PACKET_TIME: Duration = Duration::from_millis(20);
 
+/// The longest that we take and send: more in one packet is too much to lose.
+pub(super) const LONGEST_PACKET_TIME: Duration = Duration::from_millis(60);
+
 /// Our offer: one audio stream with all our codecs.
 pub fn offer(parts: &OfferParts) -> Vec<u8> {
     let mut formats: Vec<_> = parts
@@ -118,6 +121,7 @@ fn audio(parts: &OfferParts, formats: &[(u8, Map)], direction: Direction, packet
         }
     }
     media.add_attribute(Attribute::with_value("ptime", packet_time.as_millis()));
+    media.add_attribute(Attribute::with_value("maxptime", LONGEST_PACKET_TIME.as_millis()));
     media.add_attribute(Attribute::new(direction_name(direction)));
     media
 }
