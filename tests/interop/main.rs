@@ -31,6 +31,7 @@ mod python_bridge;
 mod runner;
 mod sipp;
 mod sipp_stories;
+mod sound_card;
 
 use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
@@ -49,6 +50,14 @@ const STORIES: &[runner::Story] = &[
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
+    ),
+    (
+        "a_sound_card_is_heard_and_survives_being_unplugged",
+        sound_card::is_heard_and_survives_being_unplugged,
+    ),
+    (
+        "a_sound_card_that_hangs_delays_no_bye_and_kills_nothing",
+        sound_card::that_hangs_delays_no_bye_and_kills_nothing,
     ),
     ("kamailio_passes_a_call_on_after_md5_udp", || {
         kamailio_stories::a_call_through_the_proxy(By::Udp, "MD5")

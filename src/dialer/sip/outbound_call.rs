@@ -313,7 +313,8 @@ impl OutboundCall {
                 | media::Event::DigitsFailed { .. }
                 | media::Event::FarAudio
                 | media::Event::Figures(_)
-                | media::Event::DeviceLost { .. },
+                | media::Event::DeviceLost { .. }
+                | media::Event::DeviceBack { .. },
                 _,
             ) => {}
         }
