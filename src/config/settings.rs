@@ -48,6 +48,7 @@ impl Reader<'_> {
             sip_password_file: self.optional("sip.password_file"),
             sip_network: self.sip_network()?,
             log_level: self.parsed("log.level", log_level)?,
+            metrics: self.parsed_or_none("log.metrics", addresses::socket_address),
         })
     }
 

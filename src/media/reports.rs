@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rtcp_types::{
-    Bye, Compound, Packet, ReceiverReport, ReportBlock, ReportBlockBuilder, RtcpPacketWriter, RtcpPacketWriterExt, RtcpWriteError,
-    Sdes, SdesChunk, SdesItem, SenderReport,
+    Bye, Compound, Packet, ReceiverReport, ReportBlock, ReportBlockBuilder, RtcpPacketWriter,
+    RtcpPacketWriterExt, RtcpWriteError, Sdes, SdesChunk, SdesItem, SenderReport,
 };
 
 use super::quality::Quality;
