@@ -36,6 +36,11 @@ pub enum Frame {
 /// What happened on a link. Text comes as a wake-up of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
+    /// The server showed a certificate that is valid until then. Comes before [`LinkEvent::Opened`].
+    Certificate {
+        /// When it expires.
+        expires: jiff::Timestamp,
+    },
     /// It is open; for the bridge: the server said 101.
     Opened,
     /// The answer to our ping.

@@ -28,6 +28,8 @@ pub enum Input {
     NetworkChanged,
     /// Whether a call is up: a dead bridge must be noticed sooner then.
     CallUp(bool),
+    /// The settings were read again, and may have changed.
+    Settings(Box<Settings>),
     /// Close for good.
     Leave,
     /// A deadline may have come.
@@ -107,6 +109,7 @@ impl Session {
             Input::Link(attempt, event) => tracing::debug!("attempt {attempt} is over: {event:?} not heard"),
             Input::NetworkChanged => self.network_changed(now),
             Input::CallUp(is_up) => self.call_up(now, is_up),
+            Input::Settings(settings) => self.reload(now, *settings),
             Input::Leave => self.leave(),
             Input::Deadline => self.deadline(now),
         }
@@ -327,19 +330,51 @@ impl Session {
         }
     }
 
+    /// Begins anew where something changed; where nothing did, a reload is worth a try before the back-off is over.
+    fn reload(&mut self, now: Now, settings: Settings) {
+        let is_changed = !settings.connects_as(&self.settings);
+        self.settings = settings;
+        match self.state {
+            State::New | State::Left => {}
+            State::Waiting { .. } if !is_changed => self.network_changed(now),
+            State::Disabled | State::Waiting { .. } | State::Connecting { .. } | State::Open { .. } => {
+                if is_changed {
+                    self.begin_anew(now);
+                }
+            }
+        }
+    }
+
+    fn begin_anew(&mut self, now: Now) {
+        match (&self.state, self.settings.enabled) {
+            (State::Disabled, _) => {}
+            (_, true) => self.hang_up(Reason::AclClientRequest),
+            (_, false) => self.hang_up(Reason::AclDisabled),
+        }
+        self.back_off.reset();
+        self.enter(State::New);
+        self.start(now);
+    }
+
     fn leave(&mut self) {
         match self.state {
-            State::Disabled | State::Left => return self.enter(State::Left),
-            State::New | State::Waiting { .. } | State::Connecting { .. } | State::Open { .. } => {}
+            State::Disabled | State::Left => {}
+            State::New | State::Waiting { .. } | State::Connecting { .. } | State::Open { .. } => {
+                self.hang_up(Reason::AclClientRequest);
+            }
         }
-        self.tell(Status::Disconnected, Reason::AclClientRequest);
+        self.enter(State::Left);
+    }
+
+    /// Says so, where somebody hears it, and closes what is open.
+    fn hang_up(&mut self, reason: Reason) {
+        self.tell(Status::Disconnected, reason);
         if matches!(self.state, State::Connecting { .. } | State::Open { .. }) {
             self.outputs.push_back(Output::Close(self.attempt, GOING_AWAY));
         }
         if self.open_attempt().is_some() {
             self.outputs.push_back(Output::Gone(self.attempt));
         }
-        self.enter(State::Left);
     }
 
     fn deadline(&mut self, now: Now) {

@@ -109,7 +109,7 @@ impl Links {
         let mut table = self.table();
         match event {
             Some(LinkEvent::Lost(_)) => table.open.remove(&link).is_some(),
-            Some(LinkEvent::Opened | LinkEvent::Pong) | None => {
+            Some(LinkEvent::Certificate { .. } | LinkEvent::Opened | LinkEvent::Pong) | None => {
                 matches!(table.open.get(&link), Some(Open::Taking { .. }))
             }
         }

@@ -117,6 +117,26 @@ pub fn plan(join: &JoinMeeting, settings: &Settings) -> Result<Planned, Refusal>
     })
 }
 
+/// The entry of `calls.allow` that lets the call go on to this contact. The error says why none does; it shows no PIN.
+pub fn may_follow<'s>(
+    contact: &Secret,
+    planned: &Planned,
+    settings: &'s Settings,
+) -> Result<&'s AllowEntry, String> {
+    let protocol = planned.target.protocol;
+    let target = DialString::read(contact.expose(), protocol).map_err(|why| format!("the contact {why}"))?;
+    target
+        .check_strength(protocol)
+        .map_err(|why| format!("the contact {why}"))?;
+    let hide = |part: &Option<String>| part.as_deref().map(|part| planned.mask.strike(part));
+    let shown = DialString {
+        user: hide(&target.user),
+        extension: hide(&target.extension),
+        ..target.clone()
+    };
+    Lists::of(settings).judge(&target, &shown)
+}
+
 impl Planned {
     /// What the digits after the answer are, for people.
     pub fn entered(&self) -> &'static str {
@@ -328,11 +348,7 @@ impl Draft<'_> {
         if route.target.to_text(self.protocol).len() > LONGEST {
             return Err(self.unusable_endpoint(&format!("makes a dial string of more than {LONGEST} bytes")));
         }
-        let lists = Lists {
-            allow: &settings.allow,
-            never: &settings.never,
-            own_hosts: &settings.own_hosts,
-        };
+        let lists = Lists::of(settings);
         match endpoint {
             Endpoint::There(_) => lists.judge(&route.target, &route.shown),
             Endpoint::Number(number, carrier) => lists.judge_number(number, &carrier.host),

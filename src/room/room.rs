@@ -65,6 +65,8 @@ pub enum Input {
         /// This call; `None`: the one there is.
         call: Option<String>,
     },
+    /// The settings were read again. A call that is up keeps the limits that it was made with.
+    Settings(Box<Settings>),
     /// The daemon stops: the call is ended, and none is placed any more.
     Leave,
     /// A deadline may have come.
@@ -167,6 +169,7 @@ impl Room {
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
+            Input::Settings(settings) => self.settings = *settings,
             Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }
@@ -290,6 +293,7 @@ impl Room {
         let (CallEvent::Proceeding { call }
         | CallEvent::Ringing { call }
         | CallEvent::Answered { call, .. }
+        | CallEvent::Moved { call, .. }
         | CallEvent::DigitsSent { call }
         | CallEvent::DigitsFailed { call, .. }
         | CallEvent::Ended { call, .. }) = &event;
@@ -307,6 +311,7 @@ impl Room {
             }
             CallEvent::Ringing { .. } => self.note_ringing(),
             CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
+            CallEvent::Moved { contacts, .. } => self.judge_contacts(&contacts),
             CallEvent::DigitsSent { .. } => self.note_pressed(),
             CallEvent::DigitsFailed { why, .. } => self.note_press_failed(&why),
             CallEvent::Ended { reason, .. } => self.finish(now, reason),
@@ -324,6 +329,30 @@ impl Room {
         let call = placing.call.clone();
         self.play(&call, Some(CallTone::RingBack));
         self.report_state(&call, CallStateName::OutboundRinging);
+    }
+
+    /// A far end that sends the call on decides nothing about who may be dialled.
+    fn judge_contacts(&mut self, contacts: &[Secret]) {
+        let State::Placing(Placing { call, .. }) = &self.state else {
+            return;
+        };
+        let call = call.clone();
+        let judge = |contact: &Secret| match dial_plan::may_follow(contact, &call.planned, &self.settings) {
+            Ok(entry) => {
+                journal::followed(&call, entry);
+                true
+            }
+            Err(why) => {
+                journal::not_followed(&call, &why);
+                false
+            }
+        };
+        let allowed = contacts.iter().map(judge).collect();
+        let follow = CallCommand::Follow {
+            call: call.id,
+            allowed,
+        };
+        self.command(&call, follow);
     }
 
     fn note_answer(&mut self, now: Now, agreed: Agreed) {
@@ -378,8 +407,15 @@ impl Room {
             | (media::Event::DeviceLost { why }, State::Placing(Placing { call, .. })) => {
                 journal::device_lost(call, &why);
             }
+            (media::Event::DeviceBack { which }, State::InMeeting(InMeeting { call, .. }))
+            | (media::Event::DeviceBack { which }, State::Placing(Placing { call, .. })) => {
+                journal::device_back(call, which);
+            }
             (
-                media::Event::Figures(_) | media::Event::FarAudio | media::Event::DeviceLost { .. },
+                media::Event::Figures(_)
+                | media::Event::FarAudio
+                | media::Event::DeviceLost { .. }
+                | media::Event::DeviceBack { .. },
                 State::Idle | State::Placing(_) | State::Ending(_) | State::Closed,
             ) => {}
             // The dialer's.

@@ -87,6 +87,7 @@ impl Bridge {
 
     /// Starts one that wants this token.
     pub fn start_with(welcome: Welcome, token: Option<&str>) -> Self {
+        token.into_iter().for_each(super::canaries::hand_out);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -133,6 +134,7 @@ impl Bridge {
 
     /// Wants this token from now on.
     pub fn want_token(&self, token: &str) {
+        super::canaries::hand_out(token);
         self.inside.change(|inside| inside.token = Some(token.to_owned()));
     }
 

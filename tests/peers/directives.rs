@@ -40,6 +40,7 @@ pub fn join(endpoint: &str) -> Value {
 pub fn join_with(endpoint: &str, id: &str, pin: &str) -> Value {
     let mut directive = join(endpoint);
     directive["directive"]["payload"]["meeting"]["id"] = id.into();
+    super::canaries::hand_out(pin);
     directive["directive"]["payload"]["meeting"]["pin"] = pin.into();
     directive
 }

@@ -41,6 +41,7 @@ impl FarEnd {
 
     /// Starts one that answers at once and asks for this PIN.
     pub fn asking_for(pin: &str) -> Self {
+        super::canaries::hand_out(pin);
         let prompt = Some(Prompt {
             pin: pin.to_owned(),
             tone: 1000,

@@ -11,7 +11,7 @@ use crate::time::{Deadline, Moment};
 ///       due, a look │   │ failed          │
 ///      at the token │   │ or same token   │
 ///                  Waiting <──────────────┘
-///   any ──Leave──> Left
+///   any ──Leave──> Left,  any but Left ──changed settings──> New ──> as by Start
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {

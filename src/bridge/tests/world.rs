@@ -47,7 +47,7 @@ impl World {
         world
     }
 
-    fn started_with(settings: Settings) -> Self {
+    pub(super) fn started_with(settings: Settings) -> Self {
         let mut world = Self {
             bridge: Bridge::new(settings, "room-15-104".to_owned(), Chance::from_seed([5; 32])),
             now: Now {

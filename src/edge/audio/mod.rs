@@ -22,6 +22,7 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
+pub use devices::try_card;
 use outbox::Outbox;
 use pacer::{Order, Pacer};
 
@@ -73,6 +74,11 @@ impl Audio {
             // One that is over needs none.
             let _ = orders.try_send(Order::Set(loudspeaker));
         }
+    }
+
+    /// From the next call on these count.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// Carries one command out. What is known at once is returned, the rest comes as [`Wake::Media`]. An event that

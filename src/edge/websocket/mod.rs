@@ -62,7 +62,11 @@ impl Bridge {
                 () = closed_early(&mut end) => return,
             };
             let lost = match connected {
-                Ok(socket) => {
+                Ok((socket, expires)) => {
+                    if let Some(expires) = expires {
+                        let event = LinkEvent::Certificate { expires };
+                        wakes.send(Wake::Link { link, event }).await;
+                    }
                     let event = LinkEvent::Opened;
                     wakes.send(Wake::Link { link, event }).await;
                     session::run(socket, link, end, &wakes, bridge.0.settings.write_timeout).await
@@ -76,7 +80,11 @@ impl Bridge {
         });
     }
 
-    async fn connect(&self, request: &LinkRequest) -> Result<session::Socket, LinkFault> {
+    /// The websocket, and when the server's certificate expires.
+    async fn connect(
+        &self,
+        request: &LinkRequest,
+    ) -> Result<(session::Socket, Option<jiff::Timestamp>), LinkFault> {
         let Means {
             settings,
             trust,
@@ -104,17 +112,20 @@ impl Bridge {
                 Some(proxy) => upgrade::through_proxy(stream, proxy, &target).await?,
                 None => Box::new(stream),
             };
-            let stream: Box<dyn connect::Stream> = if target.is_secure {
-                Box::new(trust.connect(&target.host, stream).await?)
+            let (stream, expires): (Box<dyn connect::Stream>, _) = if target.is_secure {
+                let stream = trust.connect(&target.host, stream).await?;
+                let expires = Trust::expires(&stream);
+                (Box::new(stream), expires)
             } else {
-                stream
+                (stream, None)
             };
-            upgrade::to_websocket(stream, &target, token.as_ref()).await
+            let stream = upgrade::to_websocket(stream, &target, token.as_ref()).await?;
+            Ok::<_, LinkFault>((stream, expires))
         };
-        let stream = tokio::time::timeout(settings.handshake_timeout, shaking_hands)
+        let (stream, expires) = tokio::time::timeout(settings.handshake_timeout, shaking_hands)
             .await
             .map_err(|_| LinkFault::HandshakeSlow)??;
-        Ok(session::over(stream).await)
+        Ok((session::over(stream).await, expires))
     }
 
     /// Whether this is another token than that of the last try; it is remembered for the next one.
