@@ -29,6 +29,7 @@ mod inviting;
 mod our_change;
 mod reliable;
 mod session_timer;
+mod their_change;
 
 use connecting::Race;
 use conversation::Conversation;
