@@ -30,6 +30,7 @@ mod our_change;
 mod redirected;
 mod reliable;
 mod session_timer;
+mod their_change;
 
 use connecting::Race;
 use conversation::Conversation;
