@@ -144,6 +144,9 @@ impl Agent {
             Wake::Signal(Signal::Terminate) => self.leave(now),
             Wake::Signal(Signal::NetworkChanged) => {
                 self.bridge.handle_input(now, bridge::Input::NetworkChanged);
+                for index in 0..self.dialers.len() {
+                    self.feed_dialer(now, index, dialer::Input::NetworkChanged);
+                }
             }
             Wake::Deadline => {
                 self.bridge.handle_input(now, bridge::Input::Deadline);
@@ -201,6 +204,9 @@ impl Agent {
             until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave"),
         });
         self.room.handle_input(now, room::Input::Leave);
+        for index in 0..self.dialers.len() {
+            self.feed_dialer(now, index, dialer::Input::Stop);
+        }
     }
 
     /// Whether the phase has done its work, and what follows.

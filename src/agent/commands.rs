@@ -32,7 +32,7 @@ impl Agent {
         };
         match request {
             Request::Status => {
-                let report = Box::new(self.report());
+                let report = Box::new(self.report(now));
                 self.reply(link, &Reply::Status(report));
             }
             Request::Join(join) if join.dry_run => {
@@ -130,7 +130,7 @@ impl Agent {
         self.effects.push_back(Effect::SendFrame { link, frame });
     }
 
-    fn report(&self) -> StatusReport {
+    fn report(&self, now: Now) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
         let local = self.bridge.local();
@@ -164,7 +164,10 @@ impl Agent {
                 .collect(),
             call: call.map(call_report),
             last_call: last_call.map(last_call_report),
-            registered: None,
+            registered: self
+                .dialers
+                .iter()
+                .find_map(|dialer| dialer.machine.is_registered(now)),
             power: match equipment.is_on {
                 true => Power::On,
                 false => Power::Off,
