@@ -87,6 +87,19 @@ const STORIES: &[runner::Story] = &[
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
     ),
+    ("kamailio_registers_the_room_udp", || {
+        kamailio_stories::registers(By::Udp)
+    }),
+    ("kamailio_registers_the_room_tcp", || {
+        kamailio_stories::registers(By::Tcp)
+    }),
+    ("kamailio_registers_the_room_tls", || {
+        kamailio_stories::registers(By::Tls)
+    }),
+    (
+        "a_registrar_that_is_down_is_said",
+        kamailio_stories::a_registrar_that_is_down_is_said,
+    ),
     (
         "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",
         kamailio_stories::a_416_to_sips_is_tried_as_sip,
