@@ -5,7 +5,7 @@ export MEETD_VENV ?= .venv
 
 # Programs that the tests talk to, and the Debian packages that bring them.
 PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules \
-  valgrind:valgrind pulseaudio:pulseaudio pkg-config:pkg-config
+  valgrind:valgrind lp-auto-answer:linphone-cli pulseaudio:pulseaudio pkg-config:pkg-config
 
 # What packages are built with. A plain `cargo build` needs none of it.
 FEATURES := alsa,opus
@@ -16,7 +16,7 @@ LIBRARIES := /usr/include/alsa/asoundlib.h:libasound2-dev /usr/include/opus/opus
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
 
-.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance simulation chaos peers libraries venv \
+.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance asterisk simulation chaos peers libraries venv \
   cargo-deb
 
 help: ## list what can be made
@@ -79,7 +79,7 @@ check: libraries ## formatting, lints, documentation
 	cargo clippy --locked --all-targets --features $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-acceptance: test test-systemd-13 simulation chaos bench ## the tests, Debian 13, 100,000 room-hours, 1,000 kills, then the figures
+acceptance: test test-systemd-13 asterisk simulation chaos bench ## the tests, Debian 13, a conference of Asterisk, 100,000 room-hours, 1,000 kills, then the figures
 
 simulation: ## the whole daemon in simulated time: 100,000 room-hours
 	MEETD_ROOM_HOURS=$${MEETD_ROOM_HOURS:-100000} cargo test --locked --release --test simulation -- --nocapture seeds
@@ -87,13 +87,31 @@ simulation: ## the whole daemon in simulated time: 100,000 room-hours
 chaos: ## real processes: 1,000 kill -9 at random points, and what is left of the calls
 	MEETD_KILLS=$${MEETD_KILLS:-1000} cargo test --locked --test chaos -- --nocapture
 
+asterisk: ## a conference of Asterisk, from Debian 11's package in a root of its own; says why where there can be none
+	@if [ "$$(id -u)" != 0 ]; then echo "asterisk: skipped: a root of its own needs root"; exit 0; fi; \
+	root="$${XDG_CACHE_HOME:-$$HOME/.cache}/meetd/asterisk-debian-11"; \
+	if ! [ -e "$$root.complete" ]; then \
+	  if ! command -v mmdebstrap >/dev/null 2>&1; then \
+	    echo "asterisk: installing the package mmdebstrap"; \
+	    env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
+	    env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends mmdebstrap || \
+	    { echo "asterisk: skipped: mmdebstrap cannot be installed"; exit 0; }; \
+	  fi; \
+	  echo "asterisk: making $$root, once"; \
+	  rm -rf "$$root" && mkdir -p "$$(dirname "$$root")" && \
+	  mmdebstrap --quiet --variant=minbase --include=asterisk bullseye "$$root" \
+	    "deb http://deb.debian.org/debian bullseye main" && touch "$$root.complete" || \
+	  { echo "asterisk: skipped: the package of Debian 11 cannot be had"; exit 0; }; \
+	fi; \
+	MEETD_ASTERISK_ROOT="$$root" cargo test --locked --test interop -- asterisk_
+
 peers: libraries ## install the programs that the tests talk to, where they are missing
 	@missing=""; \
 	for peer in $(PEERS); do \
 	  command -v "$${peer%%:*}" >/dev/null 2>&1 || missing="$$missing $${peer##*:}"; \
 	done; \
 	python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$$missing python3-venv"; \
-	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, valgrind, pulseaudio, python3)"; exit 0; fi; \
+	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, valgrind, linphone, pulseaudio, python3)"; exit 0; fi; \
 	$(call install_packages,peers,$$missing)
 
 libraries:
