@@ -13,6 +13,7 @@ use super::beat::{self, Beat};
 use super::device::Device;
 use super::devices::Configured;
 use super::outbox::Outbox;
+use super::pulse::Pulse;
 use crate::call::DigitScript;
 use crate::chance::Chance;
 use crate::media::call_tones::Playing;
@@ -60,6 +61,7 @@ pub struct Pacer {
     fader: Fader,
     device: Device,
     outbox: Outbox,
+    pulse: Pulse,
     chance: Chance,
     beat: Beat,
     /// Datagrams that may still be taken in this beat.
@@ -94,6 +96,7 @@ impl Pacer {
         settings: &Settings,
         loudspeaker: Loudspeaker,
         outbox: Outbox,
+        pulse: Pulse,
         chance: Chance,
     ) -> io::Result<SyncSender<Order>> {
         let (orders, taken) = sync_channel(MOST_ORDERS);
@@ -112,6 +115,7 @@ impl Pacer {
                     fader: Fader::new(loudspeaker),
                     device: Device::start(devices),
                     outbox,
+                    pulse,
                     chance,
                     beat: Beat::begin(beat::now()),
                     patience: MOST_DATAGRAMS,
@@ -167,6 +171,7 @@ impl Pacer {
             self.beat = Beat::begin(beat::now());
         }
         while self.obey() {
+            self.pulse.beat();
             self.tick();
             if self.is_over() {
                 return;
