@@ -354,10 +354,18 @@ impl Agent {
             bridge::Output::CloseLink { link, code } => {
                 self.effects.push_back(Effect::CloseLink { link, code })
             }
-            bridge::Output::Directive { ask, directive } => {
-                self.room
-                    .handle_input(now, room::Input::Directive { ask, directive });
-            }
+            bridge::Output::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.room.handle_input(
+                now,
+                room::Input::Directive {
+                    ask,
+                    directive_id,
+                    directive,
+                },
+            ),
             bridge::Output::Record { slot, content } => {
                 self.effects.push_back(Effect::Record { slot, content })
             }
@@ -420,12 +428,14 @@ impl Agent {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
         | CallCommand::SendDigits { call, .. }
+        | CallCommand::Follow { call, .. }
         | CallCommand::Hold { call, .. }
         | CallCommand::Mute { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
             CallCommand::HangUp { .. }
             | CallCommand::SendDigits { .. }
+            | CallCommand::Follow { .. }
             | CallCommand::Hold { .. }
             | CallCommand::Mute { .. } => self.routes.calls.get(call).copied(),
         };
@@ -472,7 +482,10 @@ impl Agent {
                     self.feed_dialer(now, *index, dialer::Input::Media(call, event));
                 }
             }
-            media::Event::FarAudio | media::Event::Figures(_) | media::Event::DeviceLost { .. } => {
+            media::Event::FarAudio
+            | media::Event::Figures(_)
+            | media::Event::DeviceLost { .. }
+            | media::Event::DeviceBack { .. } => {
                 self.room.handle_input(now, room::Input::Media { call, event });
             }
         }

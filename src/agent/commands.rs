@@ -271,7 +271,7 @@ fn media_report(figures: Figures) -> MediaReport {
         tx_packets: figures.sent,
         loss_percent: Some(f64::from(figures.loss_percent)),
         jitter_ms: Some(f64::from(figures.jitter_ms)),
-        rtt_ms: None,
+        rtt_ms: figures.round_trip.map(|way| way.as_secs_f64() * 1000.0),
         concealed_percent: Some(f64::from(figures.concealed_percent)),
         mos: figures.mos.map(f64::from),
     }

@@ -88,6 +88,7 @@ impl Metrics {
             CallEvent::Ended { call, reason } => self.ended(*call, reason),
             CallEvent::Proceeding { .. }
             | CallEvent::Ringing { .. }
+            | CallEvent::Moved { .. }
             | CallEvent::DigitsSent { .. }
             | CallEvent::DigitsFailed { .. } => {}
         }

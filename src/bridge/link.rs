@@ -20,6 +20,8 @@ pub enum LinkId {
 pub struct LinkRequest {
     /// Where to: the configured URL, or where a redirect led.
     pub url: String,
+    /// Only if the token is another one than that of the last try; else [`LinkFault::SameToken`], and nobody is asked.
+    pub only_with_another_token: bool,
 }
 
 /// What is sent.
@@ -53,6 +55,9 @@ pub enum LinkFault {
     /// The token file is missing, empty or unreadable.
     #[error("no token: {0}")]
     NoToken(String),
+    /// The token is still the one that was refused.
+    #[error("the token is still the one that was refused")]
+    SameToken,
     /// Name, TCP, TLS or proxy.
     #[error("{0}")]
     Connect(#[from] ConnectFault),

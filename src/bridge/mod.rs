@@ -13,6 +13,7 @@ use crate::alexa::messages::directive::{AskId, Directive};
 use crate::alexa::messages::incoming::Identity;
 use crate::alexa::messages::message::Message;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::redacted::redacted;
 use crate::alexa::messages::report::Report;
 use crate::chance::Chance;
 use crate::record::{Restored, Slot};
@@ -118,6 +119,8 @@ pub enum Output {
     Directive {
         /// Under this number.
         ask: AskId,
+        /// Its messageId, fit for showing; `None` for a command.
+        directive_id: Option<String>,
         /// What.
         directive: Directive,
     },
@@ -335,10 +338,8 @@ impl Bridge {
 
     fn carry_out(&mut self, now: Now, output: session::Output) {
         match output {
-            session::Output::Open(attempt, url) => self.outputs.push_back(Output::OpenLink {
-                link: LinkId::Bridge(attempt),
-                request: LinkRequest { url },
-            }),
+            session::Output::Open(attempt, url) => self.open(attempt, url, false),
+            session::Output::OpenWithAnotherToken(attempt, url) => self.open(attempt, url, true),
             session::Output::Ping(attempt) => self.outputs.push_back(Output::SendFrame {
                 link: LinkId::Bridge(attempt),
                 frame: Frame::Ping,
@@ -359,6 +360,16 @@ impl Bridge {
             session::Output::Connection(status) => self.connection_is(now, status, None),
             session::Output::Auth(auth) => self.auth_is(now, auth, None),
         }
+    }
+
+    fn open(&mut self, attempt: u32, url: String, only_with_another_token: bool) {
+        self.outputs.push_back(Output::OpenLink {
+            link: LinkId::Bridge(attempt),
+            request: LinkRequest {
+                url,
+                only_with_another_token,
+            },
+        });
     }
 
     fn failed(&mut self, now: Now, failure: &Failure) {
@@ -441,6 +452,9 @@ impl Bridge {
     }
 
     fn send(&mut self, link: LinkId, text: String) {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            tracing::trace!(?link, "> {}", redacted(&text));
+        }
         let frame = Frame::Text(text);
         self.outputs.push_back(Output::SendFrame { link, frame });
     }

@@ -15,9 +15,23 @@ use crate::network::Transport;
 fn good_configurations_are_usable_and_remarked_as_expected() {
     for example in examples("good") {
         let checked = check(&example.sources);
-        assert_eq!(lines(&checked), example.expected, "{}", example.name);
+        assert_eq!(
+            lines(&checked),
+            in_this_build(&example.expected),
+            "{}",
+            example.name
+        );
         assert!(checked.config.is_some(), "{}", example.name);
     }
+}
+
+/// Without the remarks about what this build has after all.
+fn in_this_build(expected: &str) -> String {
+    let has_opus = CodecName::BUILT_IN.iter().any(|codec| codec.name() == "opus");
+    let remarks = expected
+        .lines()
+        .filter(|line| !(has_opus && line.ends_with("skipped: opus")));
+    remarks.map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -290,7 +304,10 @@ fn example(path: &Path) -> Example {
             ..Sources::default()
         },
         expected: fs::read_to_string(path.with_extension("expected"))
-            .unwrap_or_else(|error| panic!("{name} has no .expected beside it: {error}")),
+            .unwrap_or_else(|error| panic!("{name} has no .expected beside it: {error}"))
+            .split_inclusive('\n')
+            .filter(|line| !(cfg!(feature = "alsa") && line.contains("this build has no sound card")))
+            .collect(),
         name,
     }
 }

@@ -35,6 +35,8 @@ pub enum Input {
     Directive {
         /// Under which the outcome goes back.
         ask: AskId,
+        /// What the journal calls it; `None` for a command.
+        directive_id: Option<String>,
         /// What.
         directive: Directive,
     },
@@ -156,7 +158,11 @@ impl Room {
     /// Takes one input.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
-            Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
+            Input::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.take_directive(now, ask, directive_id, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
             Input::AssistantListens(listens) => self.give_microphone(listens),
@@ -192,11 +198,17 @@ impl Room {
 
     /// Dials.
     pub(super) fn place(&mut self, now: Now, next: Next) {
-        let Next { planned, asks, by } = next;
+        let Next {
+            planned,
+            directive_id,
+            asks,
+            by,
+        } = next;
         self.placed_lately.push_back(now.moment);
         let call = Call {
             id: CallId(self.chance.uuid()),
             planned,
+            directive_id,
             placed: now,
             is_muted: false,
         };
@@ -281,6 +293,7 @@ impl Room {
         let (CallEvent::Proceeding { call }
         | CallEvent::Ringing { call }
         | CallEvent::Answered { call, .. }
+        | CallEvent::Moved { call, .. }
         | CallEvent::DigitsSent { call }
         | CallEvent::DigitsFailed { call, .. }
         | CallEvent::Ended { call, .. }) = &event;
@@ -298,6 +311,7 @@ impl Room {
             }
             CallEvent::Ringing { .. } => self.note_ringing(),
             CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
+            CallEvent::Moved { contacts, .. } => self.judge_contacts(&contacts),
             CallEvent::DigitsSent { .. } => self.note_pressed(),
             CallEvent::DigitsFailed { why, .. } => self.note_press_failed(&why),
             CallEvent::Ended { reason, .. } => self.finish(now, reason),
@@ -315,6 +329,30 @@ impl Room {
         let call = placing.call.clone();
         self.play(&call, Some(CallTone::RingBack));
         self.report_state(&call, CallStateName::OutboundRinging);
+    }
+
+    /// A far end that sends the call on decides nothing about who may be dialled.
+    fn judge_contacts(&mut self, contacts: &[Secret]) {
+        let State::Placing(Placing { call, .. }) = &self.state else {
+            return;
+        };
+        let call = call.clone();
+        let judge = |contact: &Secret| match dial_plan::may_follow(contact, &call.planned, &self.settings) {
+            Ok(entry) => {
+                journal::followed(&call, entry);
+                true
+            }
+            Err(why) => {
+                journal::not_followed(&call, &why);
+                false
+            }
+        };
+        let allowed = contacts.iter().map(judge).collect();
+        let follow = CallCommand::Follow {
+            call: call.id,
+            allowed,
+        };
+        self.command(&call, follow);
     }
 
     fn note_answer(&mut self, now: Now, agreed: Agreed) {
@@ -369,8 +407,15 @@ impl Room {
             | (media::Event::DeviceLost { why }, State::Placing(Placing { call, .. })) => {
                 journal::device_lost(call, &why);
             }
+            (media::Event::DeviceBack { which }, State::InMeeting(InMeeting { call, .. }))
+            | (media::Event::DeviceBack { which }, State::Placing(Placing { call, .. })) => {
+                journal::device_back(call, which);
+            }
             (
-                media::Event::Figures(_) | media::Event::FarAudio | media::Event::DeviceLost { .. },
+                media::Event::Figures(_)
+                | media::Event::FarAudio
+                | media::Event::DeviceLost { .. }
+                | media::Event::DeviceBack { .. },
                 State::Idle | State::Placing(_) | State::Ending(_) | State::Closed,
             ) => {}
             // The dialer's.

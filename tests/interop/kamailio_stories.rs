@@ -71,6 +71,31 @@ pub fn a_call_through_the_proxy(by: By, algorithm: &'static str) -> Result<(), S
     Ok(())
 }
 
+/// What does not know sips is asked as sip, over the same TLS and with encrypted audio.
+pub fn a_416_to_sips_is_tried_as_sip() -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(Over::Udp, &["-sf", &Sipp::scenario("busy_486.xml")])?;
+    let kamailio = Kamailio::start(&Manner {
+        callee: sipp.port,
+        refuses_sips: true,
+        ..Manner::default()
+    })?;
+    let room = room(&kamailio, &[]);
+    let port = kamailio.tls_port(Shows::Good);
+    let event = room
+        .bridge
+        .ask(&directives::join(&format!("sips:meet@localhost:{port}")));
+    assert_eq!(outcome(&event), "ENDPOINT_BUSY", "{event}");
+    sipp.wait_for_success();
+    assert!(sipp.messages().contains("RTP/SAVP"), "{}", sipp.messages());
+    for asked in ["sips:meet@localhost", "sip:meet@localhost"] {
+        kamailio
+            .program
+            .wait_for_line(&format!("asked for {asked}:{port} over tls"));
+    }
+    room.meetd.stop();
+    Ok(())
+}
+
 /// The call ends before the INVITE, and the answer names what is wrong with the certificate.
 pub fn bad_certificates_end_the_call() -> Result<(), Skipped> {
     let kamailio = Kamailio::start(&Manner::default())?;

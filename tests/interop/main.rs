@@ -31,6 +31,7 @@ mod python_bridge;
 mod runner;
 mod sipp;
 mod sipp_stories;
+mod sound_card;
 
 use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
@@ -50,6 +51,14 @@ const STORIES: &[runner::Story] = &[
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
     ),
+    (
+        "a_sound_card_is_heard_and_survives_being_unplugged",
+        sound_card::is_heard_and_survives_being_unplugged,
+    ),
+    (
+        "a_sound_card_that_hangs_delays_no_bye_and_kills_nothing",
+        sound_card::that_hangs_delays_no_bye_and_kills_nothing,
+    ),
     ("kamailio_passes_a_call_on_after_md5_udp", || {
         kamailio_stories::a_call_through_the_proxy(By::Udp, "MD5")
     }),
@@ -68,12 +77,6 @@ const STORIES: &[runner::Story] = &[
     ("kamailio_passes_a_call_on_after_sha256_tls", || {
         kamailio_stories::a_call_through_the_proxy(By::Tls, "SHA-256")
     }),
-    ("names_lead_to_the_next_server_after_503_udp", || {
-        name_stories::a_503_leads_to_the_next_server(Udp)
-    }),
-    ("names_lead_to_the_next_server_after_503_tcp", || {
-        name_stories::a_503_leads_to_the_next_server(Tcp)
-    }),
     (
         "a_silent_server_is_left_and_its_late_answer_ended",
         name_stories::a_silent_server_is_left_and_its_late_answer_ended,
@@ -81,6 +84,10 @@ const STORIES: &[runner::Story] = &[
     (
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
+    ),
+    (
+        "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",
+        kamailio_stories::a_416_to_sips_is_tried_as_sip,
     ),
     (
         "a_bad_certificate_ends_the_call_before_the_invite",
@@ -129,6 +136,15 @@ const OVER_EACH: &[(&str, OverEach)] = &[
     ("is_not_there", sipp_stories::nobody_is_there),
 ];
 
+/// What several of them tell, over each transport without certificates.
+const OVER_PLAIN: &[(&str, OverEach)] = &[
+    ("sends_the_call_on_with_302", sipp_stories::moved_302),
+    (
+        "is_out_of_service_503",
+        name_stories::a_503_leads_to_the_next_server,
+    ),
+];
+
 type OverEach = fn(sipp::Over) -> Result<(), peers::programs::Skipped>;
 
 fn main() -> std::process::ExitCode {
@@ -143,6 +159,11 @@ fn main() -> std::process::ExitCode {
     let mut table = runner::Table::new();
     for (name, tell) in OVER_EACH {
         let told = sipp::Over::ALL.map(|over| runner::Told::over(name, over.name(), move || tell(over)));
+        table.push(runner::row(name, &told));
+        stories.extend(told);
+    }
+    for (name, tell) in OVER_PLAIN {
+        let told = [Udp, Tcp].map(|over| runner::Told::over(name, over.name(), move || tell(over)));
         table.push(runner::row(name, &told));
         stories.extend(told);
     }

@@ -28,6 +28,7 @@ pub mod conduct;
 pub mod daemon;
 pub mod directives;
 pub mod far_end;
+pub mod frames;
 pub mod local_client;
 pub mod netstring;
 pub mod programs;

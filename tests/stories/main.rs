@@ -28,3 +28,4 @@ mod microphone;
 mod refusals;
 mod reload;
 mod secrets;
+mod tables;

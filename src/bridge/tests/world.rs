@@ -150,7 +150,7 @@ fn in_words(output: &Output) -> String {
             frame: Frame::Text(text),
         } => format!("{} {}", name(*link), message_in_words(text)),
         Output::CloseLink { link, code } => format!("close {} {code}", name(*link)),
-        Output::Directive { ask, directive } => match directive {
+        Output::Directive { ask, directive, .. } => match directive {
             Directive::JoinMeeting(_) => format!("directive {} join", ask.0),
             Directive::EndMeeting => format!("directive {} end", ask.0),
             other => format!("directive {} {other:?}", ask.0),

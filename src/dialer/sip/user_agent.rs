@@ -137,6 +137,10 @@ impl UserAgent {
                 Some(Party::Call(placed)) => placed.hold(now, is_held),
                 Some(Party::Farewell(_)) | None => {}
             },
+            CallCommand::Follow { call, allowed } => match self.party_of(call) {
+                Some(Party::Call(placed)) => placed.follow_allowed(now, &allowed),
+                Some(Party::Farewell(_)) | None => {}
+            },
             CallCommand::Mute { call, is_muted } => match self.party_of(call) {
                 Some(Party::Call(placed)) => placed.mute(is_muted),
                 Some(Party::Farewell(_)) | None => {}

@@ -23,6 +23,7 @@ mod pulse;
 #[cfg(test)]
 mod tests;
 
+pub use devices::try_card;
 use outbox::Outbox;
 use pacer::{Order, Pacer};
 use pulse::{Pulse, Pulses};

@@ -1,7 +1,9 @@
 //! The websocket to the bridge: opened as the settings say, then carried by a task of its own until either side ends
 //! it. The token leaves in one header of one request and nowhere else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
 
 use crate::agent::Wake;
 use crate::bridge::Settings;
@@ -32,6 +34,8 @@ struct Means {
     secrets: SecretFiles,
     trust: Trust,
     names: Names,
+    /// SHA-256 of the token of the last try, if one was sent.
+    last_token: Mutex<Option<[u8; 32]>>,
 }
 
 impl Bridge {
@@ -44,6 +48,7 @@ impl Bridge {
             secrets,
             trust,
             names,
+            last_token: Mutex::default(),
         }))
     }
 
@@ -89,6 +94,9 @@ impl Bridge {
         let target =
             target::Target::read(&request.url, settings.allow_plaintext).map_err(LinkFault::Protocol)?;
         let token = self.token().await?;
+        if !self.is_another_token(token.as_ref()) && request.only_with_another_token {
+            return Err(LinkFault::SameToken);
+        }
         let proxy = proxy::choose(settings.proxy.as_deref(), &target, |name| {
             std::env::var(name).ok()
         })?;
@@ -118,6 +126,13 @@ impl Bridge {
             .await
             .map_err(|_| LinkFault::HandshakeSlow)??;
         Ok((session::over(stream).await, expires))
+    }
+
+    /// Whether this is another token than that of the last try; it is remembered for the next one.
+    fn is_another_token(&self, token: Option<&Secret>) -> bool {
+        let digest = token.map(|token| Sha256::digest(token.expose()).into());
+        let mut last = self.0.last_token.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *last, digest) != digest
     }
 
     /// The token as its file holds it at this moment; `None` when none is to be sent.

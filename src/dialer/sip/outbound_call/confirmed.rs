@@ -17,7 +17,11 @@ impl OutboundCall {
         match &mut self.state {
             State::Confirmed(conversation) => conversation.handle_request(now, key, request),
             State::Inviting { .. } | State::Early { .. } => self.early_request(key, request),
-            State::Locating { .. } | State::Connecting(_) | State::ReservingMedia { .. } | State::Ended => {}
+            State::Locating { .. }
+            | State::Connecting(_)
+            | State::ReservingMedia { .. }
+            | State::Moved { .. }
+            | State::Ended => {}
         }
         self.drain_conversation(now);
     }

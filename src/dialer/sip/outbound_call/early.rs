@@ -129,6 +129,7 @@ impl OutboundCall {
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
+            | State::Moved { .. }
             | State::Confirmed(_)
             | State::Ended => None,
         }

@@ -35,6 +35,7 @@ impl OutboundCall {
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
+            | State::Moved { .. }
             | State::Confirmed(_)
             | State::Ended => return,
         };

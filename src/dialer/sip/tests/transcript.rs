@@ -126,6 +126,12 @@ impl Player {
                 self.world
                     .input(Input::Command(CallCommand::Mute { call, is_muted }));
             }
+            "follow" => {
+                let allowed = words.into_iter().map(|word| word == "yes").collect();
+                let call = self.call.expect("a call");
+                self.world
+                    .input(Input::Command(CallCommand::Follow { call, allowed }));
+            }
             "digits-sent" => {
                 let call = self.call.expect("a call");
                 self.world.input(Input::Media(call, media::Event::DigitsSent));
@@ -456,6 +462,10 @@ impl Player {
             CallEvent::Ringing { .. } => "ringing".to_owned(),
             CallEvent::Answered { agreed, .. } => {
                 format!("answered {} {}", agreed.transport.in_lower_case(), agreed.codec)
+            }
+            CallEvent::Moved { contacts, .. } => {
+                let contacts: Vec<_> = contacts.iter().map(Secret::expose).collect();
+                format!("moved {}", contacts.join(" "))
             }
             CallEvent::DigitsSent { .. } => "digits-sent".to_owned(),
             CallEvent::DigitsFailed { why, .. } => format!("digits-failed {why}"),
