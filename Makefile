@@ -4,15 +4,15 @@
 export MEETD_VENV ?= .venv
 
 # Programs that the tests talk to, and the Debian packages that bring them.
-PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules
+PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules valgrind:valgrind
 
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
 
-.PHONY: help demo test test-systemd package bench check acceptance simulation chaos peers venv cargo-deb
+.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance simulation chaos peers venv cargo-deb
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
@@ -38,6 +38,9 @@ test-systemd: ## the package on a real systemd, in a container; says why where t
 	cargo deb --locked --no-build --profile dev --fast --output target/test-package/meetd.deb && \
 	MEETD_PACKAGE="$(CURDIR)/target/test-package/meetd.deb" cargo test --locked --quiet --test systemd
 
+test-systemd-13: ## the same on Debian 13
+	MEETD_DEBIAN=13 $(MAKE) --no-print-directory test-systemd
+
 package: cargo-deb ## the Debian package, in target/debian; for arm64 too where there is a compiler for it
 	cargo deb --locked
 	@if [ "$$(uname -m)" = aarch64 ]; then exit 0; fi; \
@@ -56,7 +59,7 @@ cargo-deb:
 	  cargo install --quiet --locked cargo-deb --version "~$(CARGO_DEB)"; \
 	fi
 
-bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, beside others
+bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, and the cost of an idle room, beside others
 	cargo bench --locked --bench latency
 
 check: ## formatting, lints, documentation
@@ -64,7 +67,7 @@ check: ## formatting, lints, documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-acceptance: test simulation chaos bench ## the tests, 100,000 room-hours, 1,000 kills, then the figures
+acceptance: test test-systemd-13 simulation chaos bench ## the tests, Debian 13, 100,000 room-hours, 1,000 kills, then the figures
 
 simulation: ## the whole daemon in simulated time: 100,000 room-hours
 	MEETD_ROOM_HOURS=$${MEETD_ROOM_HOURS:-100000} cargo test --locked --release --test simulation -- --nocapture seeds
@@ -78,7 +81,7 @@ peers: ## install the programs that the tests talk to, where they are missing
 	  command -v "$${peer%%:*}" >/dev/null 2>&1 || missing="$$missing $${peer##*:}"; \
 	done; \
 	python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$$missing python3-venv"; \
-	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, python3)"; exit 0; fi; \
+	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, valgrind, python3)"; exit 0; fi; \
 	as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	echo "peers: installing the packages$$missing"; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q && \

@@ -26,15 +26,13 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
     look.sip();
     look.media();
     look.calendar();
+    look.metrics();
     look.not_in_this_build();
     look.problems
 }
 
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
-const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
-    ("calendar.source", "this build has no calendar"),
-    ("log.metrics", "this build serves no figures"),
-];
+const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[("calendar.source", "this build has no calendar")];
 
 /// Dialers that other builds may have.
 const OTHER_DIALERS: &[&str] = &["h323", "baresip", "exec"];
@@ -137,11 +135,8 @@ impl Look<'_> {
         let codecs = self.list("media.codecs").to_vec();
         let (usable, skipped): (Vec<_>, Vec<_>) = codecs.into_iter().partition(|name| is_built_in(name));
         if usable.is_empty() && self.is_sound(&["media.codecs"]) {
-            let built_in = CodecName::BUILT_IN.map(CodecName::name).join(", ");
-            self.error(
-                "media.codecs",
-                format!("no codec of this build is left; it has {built_in}"),
-            );
+            let sentence = "no codec of this build is left; g722, pcmu and pcma are always there";
+            self.error("media.codecs", sentence.to_owned());
         } else if !skipped.is_empty() && self.is_configured("media.codecs") {
             self.warning(
                 "media.codecs",
@@ -162,6 +157,21 @@ impl Look<'_> {
         if self.is_set("calendar.source") && !self.is_set("calendar.url") && self.is_sound(&["calendar.url"])
         {
             self.error("calendar.source", "it needs calendar.url".to_owned());
+        }
+    }
+
+    fn metrics(&mut self) {
+        let address = self
+            .text("log.metrics")
+            .and_then(|text| addresses::socket_address(text).ok());
+        if let Some(address) = address
+            && !address.ip().is_loopback()
+        {
+            let sentence = format!(
+                "{address} can be reached from other machines, and nobody is asked for a password there; allowed: an \
+                 address of this machine alone, such as \"127.0.0.1:9560\""
+            );
+            self.error("log.metrics", sentence);
         }
     }
 

@@ -48,6 +48,9 @@ pub enum Input {
     NetworkChanged,
     /// The daemon stops: no call is made any more, and what others remember of us is taken back.
     Stop,
+    /// The settings were read again. They count for the calls that come; a call that is up keeps its own, and sockets
+    /// that listen stay.
+    Settings(Box<Settings>),
     /// A deadline may have come.
     Deadline,
 }

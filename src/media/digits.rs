@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{FRAME, TICK};
+use super::{FRAME, RATE, TICK};
 use crate::call::{DigitScript, DigitStep};
 
 /// 100 ms on.
@@ -207,7 +207,7 @@ pub fn tones(digit: char, ticks: u32, frame: &mut [i16; FRAME]) {
     let high = [1209.0, 1336.0, 1477.0, 1633.0][key % 4];
     let first = ticks.saturating_sub(1) as usize * FRAME;
     for (at, sample) in frame.iter_mut().enumerate() {
-        let angle = TAU * (first + at) as f64 / 8000.0;
+        let angle = TAU * (first + at) as f64 / f64::from(RATE);
         *sample = (TONE_PEAK * ((low * angle).sin() + (high * angle).sin())) as i16;
     }
 }
@@ -278,7 +278,7 @@ mod tests {
         }
         let strength = |hertz: f64| {
             let sum = |phase: f64| -> f64 {
-                let wave = |at: usize| (TAU * hertz * at as f64 / 8000.0 + phase).sin();
+                let wave = |at: usize| (TAU * hertz * at as f64 / f64::from(RATE) + phase).sin();
                 whole
                     .iter()
                     .enumerate()

@@ -8,6 +8,7 @@ use super::digits::Digits;
 use super::plan::Plan;
 use super::quality::Level;
 use super::receiver::Receiver;
+use super::reports::{Reports, Told};
 use super::sender::Sender;
 use super::srtp::Sealer;
 use super::{Event, FRAME, Figures, mos};
@@ -22,9 +23,10 @@ pub struct Stream {
     plan: Plan,
     sender: Sender,
     sealer: Option<Sealer>,
-    /// The last packet, encrypted.
-    sealed: Vec<u8>,
     receiver: Receiver,
+    reports: Reports,
+    /// A report that is due.
+    report: Option<Vec<u8>>,
     digits: Digits,
     /// Silence leaves in the place of the microphone.
     is_muted: bool,
@@ -42,8 +44,9 @@ impl Stream {
             plan,
             sender: Sender::new(chance),
             sealer: None,
-            sealed: Vec::new(),
             receiver: Receiver::new(now),
+            reports: Reports::new(now, chance.fork()),
+            report: None,
             digits: Digits::default(),
             is_muted: false,
             near: Level::default(),
@@ -63,7 +66,7 @@ impl Stream {
             self.receiver.expect_from_now(now);
         }
         if (plan.codec, plan.packet_time) != (self.plan.codec, self.plan.packet_time) {
-            self.sender.skip(0);
+            self.sender.skip(&plan, 0);
         }
         tracing::debug!(
             codec = plan.codec.name(),
@@ -99,8 +102,11 @@ impl Stream {
         self.digits.unfinished()
     }
 
-    /// Takes a datagram.
+    /// Takes a datagram from the port of the audio.
     pub fn received(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) {
+        if is_report(datagram) {
+            return self.received_report(now, from, datagram);
+        }
         let is_audio = self.receiver.receive(now, &self.plan, from, datagram);
         if is_audio && !self.far_heard {
             self.far_heard = true;
@@ -108,37 +114,84 @@ impl Stream {
         }
     }
 
-    /// Takes 20 ms of the microphone; the packet to send to [`Stream::remote`], if one is due.
-    pub fn tick(&mut self, now: Duration, microphone: &[i16; FRAME]) -> Option<&[u8]> {
+    /// Takes a datagram from the port of reports.
+    pub fn received_report(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) {
+        let Some(report) = self.receiver.report(&self.plan, from, datagram) else {
+            return;
+        };
+        match self.reports.receive(now, self.sender.told().source, &report) {
+            // What lives without sending is silent on purpose.
+            Some(Told::Report) => self.receiver.expect_from_now(now),
+            Some(Told::Goodbye) => tracing::debug!("the far end's audio says goodbye"),
+            None => {}
+        }
+    }
+
+    /// The audio ends: the last report is due.
+    pub fn leave(&mut self, now: Duration) {
+        self.report = self
+            .reports
+            .farewell(now, self.sender.told(), self.receiver.quality());
+    }
+
+    /// Takes 20 ms of the microphone; [`Stream::poll_packet`] has what leaves.
+    pub fn tick(&mut self, now: Duration, microphone: &[i16; FRAME]) {
         if now >= self.figures_due {
             self.figures_due = now + FIGURES_EVERY;
             self.outputs.push_back(Event::Figures(self.figures(now)));
         }
+        let report = self
+            .reports
+            .tick(now, self.sender.told(), self.receiver.quality());
+        self.report = report.or(self.report.take());
         if !self.may_send() {
             self.digits.let_go();
-            self.sender.skip(1);
+            self.sender.skip(&self.plan, 1);
             self.near.hear(&[0; FRAME]);
-            return None;
+            return;
         }
         let mut frame = match self.is_muted {
             true => [0; FRAME],
             false => *microphone,
         };
-        let is_due = self
-            .sender
-            .tick(&self.plan, &mut self.digits, &mut frame)
-            .is_some();
+        self.sender.tick(&self.plan, &mut self.digits, &mut frame);
         self.near.hear(&frame);
         while self.digits.take_finished() {
             self.outputs.push_back(Event::DigitsSent);
         }
-        if is_due { self.leaving() } else { None }
     }
 
-    /// The packet that was made, as it may leave: never plain when keys were agreed.
-    fn leaving(&mut self) -> Option<&[u8]> {
+    /// The next packet that is due, and where it goes: never plain when keys were agreed. Drain it until `None` after
+    /// every tick.
+    pub fn poll_packet(&mut self) -> Option<Leaving> {
+        while let Some(packet) = self.sender.poll_packet() {
+            match self.sealed(packet, Sealer::seal) {
+                Some(bytes) => {
+                    return Some(Leaving {
+                        to: self.plan.remote,
+                        bytes,
+                        is_report: false,
+                    });
+                }
+                None => self.sender.take_back(),
+            }
+        }
+        let report = self.report.take()?;
+        let control = self.plan.control.filter(|control| is_somebody(control.remote))?;
+        Some(Leaving {
+            to: control.remote,
+            bytes: self.sealed(report, Sealer::seal_report)?,
+            is_report: !control.is_multiplexed,
+        })
+    }
+
+    fn sealed(
+        &mut self,
+        packet: Vec<u8>,
+        seal: impl FnOnce(&mut Sealer, &[u8]) -> Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
         let Some(keys) = &self.plan.keys else {
-            return Some(self.sender.packet());
+            return Some(packet);
         };
         self.sealer.take_if(|sealer| *sealer.key() != keys.send);
         if self.sealer.is_none() {
@@ -146,40 +199,25 @@ impl Stream {
                 .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
                 .ok();
         }
-        let sealer = self.sealer.as_mut();
-        match sealer.and_then(|sealer| sealer.seal(self.sender.packet())) {
-            Some(sealed) => {
-                self.sealed = sealed;
-                Some(&self.sealed)
-            }
-            None => {
-                self.sender.take_back();
-                None
-            }
-        }
+        self.sealer.as_mut().and_then(|sealer| seal(sealer, &packet))
     }
 
     /// Ticks that were missed: their time is over, nothing is sent for them.
     pub fn skip_missed(&mut self, ticks: u32) {
         if ticks > 0 {
-            self.sender.skip(ticks);
+            self.sender.skip(&self.plan, ticks);
         }
     }
 
-    /// The packet of the last tick could not be sent.
+    /// The last packet could not be sent.
     pub fn not_sent(&mut self) {
         self.sender.take_back();
     }
 
-    /// Fills `out` with what the far end says.
-    pub fn play(&mut self, out: &mut [i16]) {
-        self.receiver.play(out);
+    /// Fills `out` with what the far end says at `now`: the beat's own moment, which does not waver.
+    pub fn play(&mut self, now: Duration, out: &mut [i16]) {
+        self.receiver.play(now, out);
         self.far.hear(out);
-    }
-
-    /// Where packets go.
-    pub fn remote(&self) -> SocketAddr {
-        self.plan.remote
     }
 
     /// The plan that is in force.
@@ -193,6 +231,7 @@ impl Stream {
         let (concealed_percent, playout_delay) = self.receiver.heard();
         let delay = playout_delay + self.plan.packet_time;
         Figures {
+            round_trip: self.reports.round_trip(),
             concealed_percent,
             playout_delay: delay,
             mos: (quality.received() > 0).then(|| mos::estimate(concealed_percent, delay)),
@@ -219,6 +258,22 @@ impl Stream {
     fn may_send(&self) -> bool {
         self.plan.direction.sends() && is_somebody(self.plan.remote) && self.plan.remote != self.plan.local
     }
+}
+
+/// A packet on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// As it leaves.
+    pub bytes: Vec<u8>,
+    /// Whether it leaves from the port of reports.
+    pub is_report: bool,
+}
+
+/// Whether a datagram is RTCP, by its packet type (RFC 5761 4).
+fn is_report(datagram: &[u8]) -> bool {
+    datagram.get(1).is_some_and(|kind| (192..224).contains(kind))
 }
 
 /// Hold in the old way is 0.0.0.0 (RFC 3264 8.4), and a room's voice belongs to one listener, whatever SDP says.

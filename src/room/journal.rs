@@ -15,6 +15,7 @@ pub fn placed(call: &Call) {
     info!(
         event = "call-placed",
         call_id = %call.id,
+        directive_id = call.directive_id.as_deref(),
         meeting_provider = call.planned.provider,
         protocol = call.planned.target.protocol.name(),
         remote = call.planned.target.shown,
@@ -70,6 +71,7 @@ pub fn answered(now: Now, call: &Call, agreed: &Agreed) {
     info!(
         event = "call-answered",
         call_id = %call.id,
+        directive_id = call.directive_id.as_deref(),
         meeting_provider = call.planned.provider,
         remote = call.planned.target.shown,
         transport = agreed.transport.in_lower_case(),
@@ -95,7 +97,8 @@ pub fn digits_sent(call: &Call) {
         event = "digits-sent",
         call_id = %call.id,
         meeting_provider = call.planned.provider,
-        "PIN entered"
+        "entered as digits: {}",
+        call.planned.entered()
     );
 }
 
@@ -165,6 +168,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
             $level!(
                 event = $event,
                 call_id = %call.id,
+                directive_id = call.directive_id.as_deref(),
                 meeting_provider = call.planned.provider,
                 remote = call.planned.target.shown,
                 end_reason,
@@ -175,6 +179,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 sent_packets = figures.map(|figures| figures.sent),
                 loss_percent = figures.map(|figures| figures.loss_percent),
                 jitter_ms = figures.map(|figures| figures.jitter_ms),
+                rtt_ms = figures.and_then(|figures| figures.round_trip).map(|way| way.as_millis() as u64),
                 concealed_percent = figures.map(|figures| figures.concealed_percent),
                 playout_delay_ms = figures.map(|figures| figures.playout_delay.as_millis() as u64),
                 mos = figures.and_then(|figures| figures.mos),

@@ -35,6 +35,8 @@ pub enum Input {
     Directive {
         /// Under which the outcome goes back.
         ask: AskId,
+        /// What the journal calls it; `None` for a command.
+        directive_id: Option<String>,
         /// What.
         directive: Directive,
     },
@@ -63,6 +65,8 @@ pub enum Input {
         /// This call; `None`: the one there is.
         call: Option<String>,
     },
+    /// The settings were read again. A call that is up keeps the limits that it was made with.
+    Settings(Box<Settings>),
     /// The daemon stops: the call is ended, and none is placed any more.
     Leave,
     /// A deadline may have come.
@@ -154,13 +158,18 @@ impl Room {
     /// Takes one input.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
-            Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
+            Input::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.take_directive(now, ask, directive_id, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
             Input::AssistantListens(listens) => self.give_microphone(listens),
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
+            Input::Settings(settings) => self.settings = *settings,
             Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }
@@ -189,11 +198,17 @@ impl Room {
 
     /// Dials.
     pub(super) fn place(&mut self, now: Now, next: Next) {
-        let Next { planned, asks, by } = next;
+        let Next {
+            planned,
+            directive_id,
+            asks,
+            by,
+        } = next;
         self.placed_lately.push_back(now.moment);
         let call = Call {
             id: CallId(self.chance.uuid()),
             planned,
+            directive_id,
             placed: now,
             is_muted: false,
         };

@@ -20,7 +20,11 @@ pub enum By {
 }
 
 impl By {
-    fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
+
+    /// As URIs and the names of stories have it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
@@ -28,7 +32,8 @@ impl By {
         }
     }
 
-    fn endpoint(self, kamailio: &Kamailio) -> String {
+    /// The callee behind that kamailio.
+    pub fn endpoint(self, kamailio: &Kamailio) -> String {
         let port = match self {
             Self::Udp | Self::Tcp => kamailio.port,
             Self::Tls => kamailio.tls_port(Shows::Good),
@@ -190,7 +195,8 @@ fn message(event: &Value) -> String {
         .to_owned()
 }
 
-fn room(kamailio: &Kamailio, keys: &[(&str, &str)]) -> Room {
+/// A room that knows the password and trusts the certificate.
+pub fn room(kamailio: &Kamailio, keys: &[(&str, &str)]) -> Room {
     let ca_file = format!("{:?}", kamailio.ca_file());
     let mut all = vec![
         ("calls.allow", "[\"localhost\", \"127.0.0.0/8\"]"),

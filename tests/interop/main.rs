@@ -23,8 +23,10 @@ mod frames_by_schema;
 mod front;
 mod kamailio;
 mod kamailio_stories;
+mod matrix;
 mod name_server;
 mod name_stories;
+mod parser_budget;
 mod python_bridge;
 mod runner;
 mod sipp;
@@ -108,6 +110,10 @@ const STORIES: &[runner::Story] = &[
         python_bridge::a_meeting_over_pythons_websockets,
     ),
     (
+        "reading_a_message_stays_within_its_budget",
+        parser_budget::reading_a_message_stays_within_its_budget,
+    ),
+    (
         "every_frame_fits_the_schema",
         frames_by_schema::every_frame_fits_the_schema,
     ),
@@ -146,6 +152,13 @@ const OVER_PLAIN: &[(&str, OverEach)] = &[
 type OverEach = fn(sipp::Over) -> Result<(), peers::programs::Skipped>;
 
 fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [read, name, times] = &arguments[..]
+        && read == parser_budget::READ
+    {
+        parser_budget::read(name, times);
+        return std::process::ExitCode::SUCCESS;
+    }
     let mut stories: Vec<runner::Told> = STORIES.iter().map(runner::Told::from).collect();
     let mut table = runner::Table::new();
     for (name, tell) in OVER_EACH {
@@ -166,6 +179,12 @@ fn main() -> std::process::ExitCode {
         let told: Vec<_> = told.collect();
         table.push(runner::row(condition.name, &told));
         stories.extend(told);
+    }
+    table.extend(matrix::table());
+    for cell in matrix::cells() {
+        let name = cell.name();
+        let story = Box::new(move || cell.tell());
+        stories.push(runner::Told { name, story });
     }
     let names = stories.iter().map(|told| told.name.clone()).collect();
     stories.push(runner::Told {

@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "stories run on real time, and every function in this binary serves a test"
 )]
 
@@ -22,6 +23,9 @@ mod endings;
 mod equipment;
 mod joining;
 mod local_link;
+mod metrics;
 mod microphone;
 mod refusals;
+mod reload;
 mod secrets;
+mod tables;

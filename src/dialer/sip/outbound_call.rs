@@ -22,6 +22,7 @@ use crate::time::{Deadline, Moment, Now};
 mod confirmed;
 mod connecting;
 mod conversation;
+mod early;
 mod ending;
 mod info_digits;
 mod inviting;
@@ -32,8 +33,8 @@ mod session_timer;
 
 use connecting::Race;
 use conversation::Conversation;
+use early::EarlyDialogs;
 use redirected::Redirections;
-use reliable::EarlyDialogs;
 use session_timer::SessionTimer;
 
 /// The edge gives up on names and connections before this; nothing waits longer even if it does not.
@@ -249,11 +250,10 @@ impl OutboundCall {
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {
             State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
+            State::Inviting { .. } | State::Early { .. } => self.early.owns(request),
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
-            | State::Inviting { .. }
-            | State::Early { .. }
             | State::Moved { .. }
             | State::Ended => false,
         }

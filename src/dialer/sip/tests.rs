@@ -35,7 +35,7 @@ pub(super) fn settings() -> Settings {
         public_address: None,
         session_expires: Duration::from_secs(1800),
         inbound: 480,
-        codecs: CodecName::BUILT_IN.to_vec(),
+        codecs: vec![CodecName::Pcmu, CodecName::Pcma],
         dtmf: DigitsBy::Auto,
         srtp: Encryption::Prefer,
     }

@@ -404,6 +404,12 @@ impl Dialer for UserAgent {
                     registration.stop(now);
                 }
             }
+            Input::Settings(settings) => {
+                self.profile = Arc::new(Profile::new(settings.sip));
+                if let Some(registration) = &mut self.registration {
+                    registration.take_profile(now, self.profile.clone());
+                }
+            }
             Input::Deadline => self.deadline(now),
         }
         self.settle(now);

@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::call::DigitScript;
-use crate::media::{CodecName, DigitsBy, Direction, Figures, InputDevice, OutputDevice};
+use crate::media::{
+    CodecName, Control, DigitsBy, Direction, FRAME, Figures, InputDevice, OutputDevice, TelephoneEvent,
+};
 
 /// A test that waits longer than this hangs.
 const HANG: Duration = Duration::from_secs(10);
@@ -39,7 +41,7 @@ async fn two_rooms_talk_and_one_records_what_the_other_says() {
     let samples = eventually(|| {
         let mut reader = hound::WavReader::open(&recording).ok()?;
         let whole = reader.samples::<i16>().collect::<Result<Vec<_>, _>>().ok()?;
-        (whole.len() > 40 * 160).then_some(whole)
+        (whole.len() > 40 * FRAME).then_some(whole)
     })
     .await;
     let peak = samples.iter().max().copied().unwrap_or_default();
@@ -218,7 +220,7 @@ async fn volume_and_mute_change_what_is_heard_in_this_call_and_the_next() {
     other.audio.command(other.call, Command::Stop);
     let whole = eventually(|| finished(&recording, 60)).await;
     let peaks: Vec<i16> = whole
-        .chunks(160)
+        .chunks(FRAME)
         .map(|frame| frame.iter().max().copied().unwrap_or_default())
         .collect();
     // 12 dB less than the tone's 11,626; nothing; all of it.
@@ -252,7 +254,7 @@ async fn ring_back_voices_and_the_tone_of_the_end_are_one_recording() {
     let ending = [burst.as_slice(), &[false; 10], &burst, &[false]].concat();
     let loud = eventually(|| {
         let loud: Vec<bool> = finished(&recording, 31)?
-            .chunks(160)
+            .chunks(FRAME)
             .map(|frame| frame.iter().any(|sample| sample.abs() > 3000))
             .collect();
         loud.ends_with(&ending).then_some(loud)
@@ -414,7 +416,7 @@ fn finished(recording: &std::path::Path, frames: usize) -> Option<Vec<i16>> {
     let reader = hound::WavReader::open(recording).ok()?;
     let is_whole = u64::from(reader.len()) * 2 + 44 == bytes;
     let samples = reader.into_samples().collect::<Result<Vec<i16>, _>>().ok()?;
-    (is_whole && samples.len() >= frames * 160).then_some(samples)
+    (is_whole && samples.len() >= frames * FRAME).then_some(samples)
 }
 
 fn reserve() -> Command {
@@ -428,9 +430,10 @@ fn plan(local: SocketAddr, remote: SocketAddr) -> Plan {
         codec: CodecName::Pcma,
         send_payload_type: 8,
         receive_payload_type: 8,
-        telephone_event: Some(101),
+        telephone_event: Some(TelephoneEvent::USUAL),
         local,
         remote,
+        control: Control::beside(remote),
         packet_time: Duration::from_millis(20),
         direction: Direction::SendReceive,
         keys: None,

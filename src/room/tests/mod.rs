@@ -93,7 +93,11 @@ impl World {
     fn directive(&mut self, directive: Directive) -> AskId {
         let ask = AskId(self.next_ask);
         self.next_ask += 1;
-        self.tell(Input::Directive { ask, directive });
+        self.tell(Input::Directive {
+            ask,
+            directive_id: Some(format!("directive-{}", ask.0)),
+            directive,
+        });
         ask
     }
 

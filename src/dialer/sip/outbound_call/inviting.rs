@@ -286,9 +286,13 @@ impl OutboundCall {
             Some(early) if early.tag == tag => early.body.clone(),
             Some(_) | None => Vec::new(),
         };
-        let Some(leg) = Leg::begin(invitation, response, &mut self.chance) else {
+        let Some(mut leg) = Leg::begin(invitation, response, &mut self.chance) else {
             return;
         };
+        let settled = self.early.take(response).and_then(|early| {
+            leg.dialog.go_on_after(&early.leg.dialog);
+            early.settled
+        });
         let record = leg.record();
         let is_recordable = recovery::fits(&record);
         if is_recordable {
@@ -303,6 +307,10 @@ impl OutboundCall {
                 leg,
                 EndReason::Broken("the answer is too long to be written down".to_owned()),
             );
+        }
+        // What a reliable response or an UPDATE has settled is not answered once more (RFC 6337 3.1).
+        if let Some(settled) = settled.filter(|settled| settled.is_updated || body.is_empty()) {
+            return self.converse(now, leg, settled.ours, settled.plan, response);
         }
         if body.is_empty() {
             let why = "the answer has no session description".to_owned();

@@ -590,7 +590,8 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-/// `plain` (no telephone-event), `port0`, `video` (beside audio), or a direction; else audio with telephone-event at port 30000.
+/// `plain` (no telephone-event), `port0`, `video` (beside audio), `elsewhere` (at another address), or a direction;
+/// else audio with telephone-event at port 30000.
 pub fn description(kind: &str) -> Vec<u8> {
     let port = if kind == "port0" { 0 } else { 30000 };
     let direction = match kind {
@@ -605,8 +606,12 @@ pub fn description(kind: &str) -> Vec<u8> {
         "video" => "m=video 30002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n",
         _ => "",
     };
+    let address = match kind {
+        "elsewhere" => "192.0.2.21",
+        _ => "192.0.2.20",
+    };
     format!(
-        "v=0\r\no=far 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n\
+        "v=0\r\no=far 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\n{events}a={direction}\r\n{video}"
     )
     .into_bytes()

@@ -5,9 +5,9 @@ use std::io::{BufReader, BufWriter};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-use super::resample::to_mono_8k;
+use super::resample::to_mono;
 use super::{DeviceFault, Frame, Loudspeaker, Microphone};
-use crate::media::FRAME;
+use crate::media::{FRAME, RATE};
 
 /// Samples read of a file, all channels counted: ten minutes of 48 kHz stereo. It is held in memory.
 const MOST_SAMPLES: usize = 10 * 60 * 48_000 * 2;
@@ -29,7 +29,7 @@ impl Player {
         };
         let reader = WavReader::open(path).map_err(unreadable)?;
         let spec = reader.spec();
-        let samples = to_mono_8k(
+        let samples = to_mono(
             &read(reader).map_err(unreadable)?,
             spec.channels,
             spec.sample_rate,
@@ -70,7 +70,7 @@ fn read(reader: WavReader<BufReader<File>>) -> Result<Vec<f32>, hound::Error> {
     }
 }
 
-/// Writes 8 kHz mono.
+/// Writes 48 kHz mono.
 pub struct Recorder {
     path: String,
     writer: Option<WavWriter<BufWriter<File>>>,
@@ -82,7 +82,7 @@ impl Recorder {
     pub fn create(path: &str) -> Result<Self, DeviceFault> {
         let spec = WavSpec {
             channels: 1,
-            sample_rate: 8000,
+            sample_rate: RATE,
             bits_per_sample: 16,
             sample_format: SampleFormat::Int,
         };
@@ -135,7 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("voice.wav");
         let path = path.to_str().unwrap();
-        let spoken: Frame = std::array::from_fn(|at| at as i16 * 100);
+        let spoken: Frame = std::array::from_fn(|at| at as i16 * 30);
         let mut recorder = Recorder::create(path).unwrap();
         recorder.write(&spoken).unwrap();
         recorder.write(&[-5; FRAME]).unwrap();

@@ -8,7 +8,7 @@ mod file;
 mod resample;
 mod tone;
 
-/// 20 ms at 8 kHz.
+/// 20 ms at 48 kHz.
 pub type Frame = [i16; FRAME];
 
 /// A source of audio. It may block; a call's device thread is its own.

@@ -1,11 +1,12 @@
-//! Any rate and any channels to 8 kHz mono: means of what a sample spans going down, straight lines going up. Good
+//! Any rate and any channels to 48 kHz mono: means of what a sample spans going down, straight lines going up. Good
 //! enough for announcements and tests; a device needs a real resampler.
 
-/// What all audio here is.
-const RATE: u64 = 8000;
+use crate::media;
+
+const RATE: u64 = media::RATE as u64;
 
 /// Mixes channels and changes the rate. Samples are −1 to 1, interleaved; nothing comes of no channel or no rate.
-pub fn to_mono_8k(samples: &[f32], channels: u16, rate: u32) -> Vec<i16> {
+pub fn to_mono(samples: &[f32], channels: u16, rate: u32) -> Vec<i16> {
     let channels = usize::from(channels);
     if channels == 0 || rate == 0 {
         return Vec::new();
@@ -59,6 +60,7 @@ mod tests {
             (48_000, 1),
             (16_000, 2),
             (4000, 1),
+            (96_000, 1),
             (11_025, 3),
         ] {
             let samples: Vec<f32> = (0..rate)
@@ -67,8 +69,12 @@ mod tests {
                     std::iter::repeat_n(sample, usize::from(channels))
                 })
                 .collect();
-            let heard = to_mono_8k(&samples, channels, rate);
-            assert!((7999..=8000).contains(&heard.len()), "{rate}: {}", heard.len());
+            let heard = to_mono(&samples, channels, rate);
+            assert!(
+                (47_999..=48_000).contains(&heard.len()),
+                "{rate}: {}",
+                heard.len()
+            );
             let rises = heard
                 .windows(2)
                 .filter(|pair| pair[0] < 0 && pair[1] >= 0)
@@ -81,10 +87,10 @@ mod tests {
 
     #[test]
     fn nonsense_becomes_silence_or_the_loudest() {
-        assert_eq!(to_mono_8k(&[1.0; 8], 0, 8000), Vec::<i16>::new());
-        assert_eq!(to_mono_8k(&[1.0; 8], 1, 0), Vec::<i16>::new());
+        assert_eq!(to_mono(&[1.0; 8], 0, 8000), Vec::<i16>::new());
+        assert_eq!(to_mono(&[1.0; 8], 1, 0), Vec::<i16>::new());
         assert_eq!(
-            to_mono_8k(&[f32::NAN, 9.0, -9.0], 1, 8000),
+            to_mono(&[f32::NAN, 9.0, -9.0], 1, 48_000),
             [0, i16::MAX, i16::MIN]
         );
     }

@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::{DeviceFault, Frame, Microphone};
+use crate::media::RATE;
 
 /// The peak of a sine whose level is −12 dBFS on the scale where the loudest square wave is 0.
 const PEAK: f64 = 32768.0 * 0.3548;
@@ -15,10 +16,10 @@ pub struct Tone {
 }
 
 impl Tone {
-    /// Of this frequency; above 4 kHz it is heard as another.
+    /// Of this frequency; above 24 kHz it is heard as another.
     pub fn new(hertz: u32) -> Self {
         Self {
-            step: f64::from(hertz) / 8000.0,
+            step: f64::from(hertz) / f64::from(RATE),
             phase: 0.0,
         }
     }

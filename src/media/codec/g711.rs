@@ -1,20 +1,27 @@
 //! G.711, bit by bit as ITU-T G.191's reference code has it: 8 kHz mono to bytes and back.
 
-use super::CodecName;
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// μ-law.
+    Mu,
+    /// A-law.
+    A,
+}
 
 /// Appends the samples to `bytes`, one byte each.
-pub fn encode(codec: CodecName, samples: &[i16], bytes: &mut Vec<u8>) {
-    match codec {
-        CodecName::Pcmu => bytes.extend(samples.iter().map(|sample| mu_law_byte(*sample))),
-        CodecName::Pcma => bytes.extend(samples.iter().map(|sample| a_law_byte(*sample))),
+pub fn encode(law: Law, samples: &[i16], bytes: &mut Vec<u8>) {
+    match law {
+        Law::Mu => bytes.extend(samples.iter().map(|sample| mu_law_byte(*sample))),
+        Law::A => bytes.extend(samples.iter().map(|sample| a_law_byte(*sample))),
     }
 }
 
 /// Appends what the bytes stand for to `samples`, one sample each. Every byte stands for one.
-pub fn decode(codec: CodecName, bytes: &[u8], samples: &mut Vec<i16>) {
-    match codec {
-        CodecName::Pcmu => samples.extend(bytes.iter().map(|byte| mu_law_sample(*byte))),
-        CodecName::Pcma => samples.extend(bytes.iter().map(|byte| a_law_sample(*byte))),
+pub fn decode(law: Law, bytes: &[u8], samples: &mut Vec<i16>) {
+    match law {
+        Law::Mu => samples.extend(bytes.iter().map(|byte| mu_law_sample(*byte))),
+        Law::A => samples.extend(bytes.iter().map(|byte| a_law_sample(*byte))),
     }
 }
 
@@ -88,8 +95,8 @@ mod tests {
 
     #[test]
     fn every_sample_is_compressed_as_the_decision_values_say() {
-        for law in [MU_LAW, A_LAW] {
-            let decisions = law.decision_values();
+        for table in [MU_LAW, A_LAW] {
+            let decisions = table.decision_values();
             for sample in i16::MIN..=i16::MAX {
                 let magnitude = if sample < 0 {
                     -(i32::from(sample) + 1)
@@ -99,12 +106,12 @@ mod tests {
                 let below = decisions.iter().filter(|value| **value <= magnitude).count();
                 let code = (below - 1).min(127) as u8;
                 let mut bytes = Vec::new();
-                encode(law.codec, &[sample], &mut bytes);
+                encode(table.law, &[sample], &mut bytes);
                 assert_eq!(
                     bytes,
-                    [law.character(code, sample < 0)],
+                    [table.character(code, sample < 0)],
                     "{:?} of {sample}",
-                    law.codec
+                    table.law
                 );
             }
         }
@@ -112,28 +119,28 @@ mod tests {
 
     #[test]
     fn every_byte_expands_to_the_middle_of_its_interval() {
-        for law in [MU_LAW, A_LAW] {
-            let decisions = law.decision_values();
+        for table in [MU_LAW, A_LAW] {
+            let decisions = table.decision_values();
             for code in 0..128_u8 {
                 let index = usize::from(code);
-                let middle = if law.codec == CodecName::Pcmu && code == 0 {
+                let middle = if table.law == Law::Mu && code == 0 {
                     0
                 } else {
                     (decisions[index] + decisions[index + 1]) / 2
                 };
                 for negative in [false, true] {
                     let mut samples = Vec::new();
-                    decode(law.codec, &[law.character(code, negative)], &mut samples);
+                    decode(table.law, &[table.character(code, negative)], &mut samples);
                     let expected = if negative { -middle } else { middle };
-                    assert_eq!(samples, [expected as i16], "{:?} code {code}", law.codec);
+                    assert_eq!(samples, [expected as i16], "{:?} code {code}", table.law);
                 }
             }
         }
     }
 
     /// A law as G.711's tables write it: steps of equal size by segment, on the scale of 16 bits.
-    struct Law {
-        codec: CodecName,
+    struct Table {
+        law: Law,
         /// The width of the first interval; that of the others in the first segment; segments of 16.
         first: i32,
         step: i32,
@@ -141,20 +148,20 @@ mod tests {
         doubles_after: u32,
     }
 
-    const MU_LAW: Law = Law {
-        codec: CodecName::Pcmu,
+    const MU_LAW: Table = Table {
+        law: Law::Mu,
         first: 4,
         step: 8,
         doubles_after: 0,
     };
-    const A_LAW: Law = Law {
-        codec: CodecName::Pcma,
+    const A_LAW: Table = Table {
+        law: Law::A,
         first: 16,
         step: 16,
         doubles_after: 1,
     };
 
-    impl Law {
+    impl Table {
         fn decision_values(&self) -> Vec<i32> {
             let widths = (0..128_u32).map(|code| match code {
                 0 => self.first,
@@ -170,9 +177,9 @@ mod tests {
 
         fn character(&self, code: u8, negative: bool) -> u8 {
             let sign = if negative { 0 } else { 0x80 };
-            match self.codec {
-                CodecName::Pcmu => (127 - code) | sign,
-                CodecName::Pcma => (code | sign) ^ 0x55,
+            match self.law {
+                Law::Mu => (127 - code) | sign,
+                Law::A => (code | sign) ^ 0x55,
             }
         }
     }
