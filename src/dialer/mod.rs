@@ -44,13 +44,13 @@ pub enum Input {
     /// The audio side of one of its calls speaks ([`media::Event::Reserved`], `ReserveFailed` and `DigitsSent`
     /// come here).
     Media(CallId, media::Event),
-    /// The settings were read again. They count for the calls that come; a call that is up keeps its own, and sockets
-    /// that listen stay.
-    Settings(Box<Settings>),
     /// Addresses or routes of this machine changed, or it slept.
     NetworkChanged,
     /// The daemon stops: no call is made any more, and what others remember of us is taken back.
     Stop,
+    /// The settings were read again. They count for the calls that come; a call that is up keeps its own, and sockets
+    /// that listen stay.
+    Settings(Box<Settings>),
     /// A deadline may have come.
     Deadline,
 }

@@ -234,6 +234,19 @@ impl Registration {
         }
     }
 
+    /// The settings were read again: a new password counts from the next request, at once where the old one failed.
+    pub fn take_profile(&mut self, now: Now, profile: Arc<Profile>) {
+        let is_other_account = profile.account != self.profile.account;
+        self.profile = profile;
+        if is_other_account {
+            self.authenticator = Authenticator::new();
+            if let State::Waiting { .. } = self.state {
+                self.failures = 0;
+                self.locate(now);
+            }
+        }
+    }
+
     /// The daemon stops: what the registrar knows of us is taken back.
     pub fn stop(&mut self, now: Now) {
         let next = match &self.state {
@@ -306,6 +319,7 @@ impl Registration {
 
     /// Looks at the clock.
     pub fn handle_deadline(&mut self, now: Now) {
+        self.proven_until = self.proven_until.filter(|until| now.moment < *until);
         match &self.state {
             State::Waiting { until } if *until <= now.moment => self.locate(now),
             State::Locating { locating, until } if *until <= now.moment => {
@@ -351,6 +365,14 @@ impl Registration {
 
     /// When it wants to be woken.
     pub fn next_deadline(&self) -> Option<Deadline> {
+        let proof = self.proven_until.map(|at| Deadline {
+            at,
+            why: "registration is not proved any more",
+        });
+        Deadline::earliest([proof, self.deadline_of_state()])
+    }
+
+    fn deadline_of_state(&self) -> Option<Deadline> {
         let (at, why) = match &self.state {
             State::Waiting { until } => (*until, "registration is tried again"),
             State::Locating { until, .. } => (*until, "registrar is located"),

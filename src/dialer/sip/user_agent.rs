@@ -394,7 +394,6 @@ impl Dialer for UserAgent {
             Input::Flow(flow, event) => self.flow(now, flow, event),
             Input::Names(query, answer) => self.names(now, query, answer),
             Input::Media(call, event) => self.media(now, call, event),
-            Input::Settings(settings) => self.profile = Arc::new(Profile::new(settings.sip)),
             Input::NetworkChanged => {
                 if let Some(registration) = &mut self.registration {
                     registration.handle_network_change(now);
@@ -403,6 +402,12 @@ impl Dialer for UserAgent {
             Input::Stop => {
                 if let Some(registration) = &mut self.registration {
                     registration.stop(now);
+                }
+            }
+            Input::Settings(settings) => {
+                self.profile = Arc::new(Profile::new(settings.sip));
+                if let Some(registration) = &mut self.registration {
+                    registration.take_profile(now, self.profile.clone());
                 }
             }
             Input::Deadline => self.deadline(now),
