@@ -5,7 +5,7 @@ export MEETD_VENV ?= .venv
 
 # Programs that the tests talk to, and the Debian packages that bring them.
 PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules \
-  pulseaudio:pulseaudio pkg-config:pkg-config
+  valgrind:valgrind pulseaudio:pulseaudio pkg-config:pkg-config
 
 # What packages are built with. A plain `cargo build` needs none of it.
 FEATURES := alsa
@@ -16,13 +16,17 @@ LIBRARIES := /usr/include/alsa/asoundlib.h:libasound2-dev \
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
 
-.PHONY: help demo test test-systemd package bench check acceptance simulation chaos peers libraries venv cargo-deb
+.PHONY: help demo demo-audio test test-systemd test-systemd-13 package bench check acceptance simulation chaos peers libraries venv cargo-deb
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
+
+demo-audio: peers $(MEETD_VENV)/.demo ## a call with baresip: what each side said and heard, as WAV and in one picture
+	cargo build --locked --quiet
+	$(MEETD_VENV)/bin/python3 tests/demo/audio.py target/debug/meetd target/demo-audio
 
 test: peers venv ## everything, with real peers; installs what it needs and says what
 	MEETD_REQUIRE_PEERS=1 cargo test --locked --features $(FEATURES)
@@ -45,6 +49,9 @@ test-systemd: libraries ## the package on a real systemd, in a container; says w
 	cargo deb --locked --no-build --profile dev --fast --output target/test-package/meetd.deb && \
 	MEETD_PACKAGE="$(CURDIR)/target/test-package/meetd.deb" cargo test --locked --quiet --test systemd
 
+test-systemd-13: ## the same on Debian 13
+	MEETD_DEBIAN=13 $(MAKE) --no-print-directory test-systemd
+
 package: cargo-deb libraries ## the Debian package, in target/debian; for arm64 too where there is a compiler for it
 	cargo deb --locked
 	@if [ "$$(uname -m)" = aarch64 ]; then exit 0; fi; \
@@ -66,7 +73,7 @@ cargo-deb:
 	  cargo install --quiet --locked cargo-deb --version "~$(CARGO_DEB)"; \
 	fi
 
-bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, beside others
+bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, and the cost of an idle room, beside others
 	cargo bench --locked --bench latency
 
 check: libraries ## formatting, lints, documentation
@@ -75,7 +82,7 @@ check: libraries ## formatting, lints, documentation
 	cargo clippy --locked --all-targets --features $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-acceptance: test simulation chaos bench ## the tests, 100,000 room-hours, 1,000 kills, then the figures
+acceptance: test test-systemd-13 simulation chaos bench ## the tests, Debian 13, 100,000 room-hours, 1,000 kills, then the figures
 
 simulation: ## the whole daemon in simulated time: 100,000 room-hours
 	MEETD_ROOM_HOURS=$${MEETD_ROOM_HOURS:-100000} cargo test --locked --release --test simulation -- --nocapture seeds
@@ -89,7 +96,7 @@ peers: libraries ## install the programs that the tests talk to, where they are 
 	  command -v "$${peer%%:*}" >/dev/null 2>&1 || missing="$$missing $${peer##*:}"; \
 	done; \
 	python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$$missing python3-venv"; \
-	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, pulseaudio, python3)"; exit 0; fi; \
+	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, valgrind, pulseaudio, python3)"; exit 0; fi; \
 	$(call install_packages,peers,$$missing)
 
 libraries:
@@ -108,6 +115,11 @@ install_packages = as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2)
 
 venv: $(MEETD_VENV)/.complete ## make the virtual environment with the peers' Python libraries
+
+$(MEETD_VENV)/.demo: tests/demo/requirements.txt $(MEETD_VENV)/.complete
+	@echo "venv: installing $$(tr '\n' ' ' < $<)into $(MEETD_VENV)"
+	$(MEETD_VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(MEETD_VENV)/.complete: tests/interop/requirements.txt
 	@echo "venv: installing $$(tr '\n' ' ' < $<)into $(MEETD_VENV)"

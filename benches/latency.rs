@@ -1,6 +1,7 @@
 //! `make bench`: how long meetd takes from a directive to the INVITE on the wire, from 200 to ACK and from hang-up to
 //! BYE, beside a bare websocket-to-INVITE program and beside baresip driven by its ctrl_tcp. The three take turns in
-//! one run against the same kind of far end; `-- CALLS` says how many calls each makes (100).
+//! one run against the same kind of far end; `-- CALLS` says how many calls each makes (100). Then what each costs while
+//! nothing happens.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,6 +15,7 @@
 mod bare;
 #[path = "../tests/interop/baresip.rs"]
 mod baresip;
+mod idle;
 #[path = "../tests/peers/mod.rs"]
 mod peers;
 
@@ -72,6 +74,7 @@ fn main() {
         println!("{:<34}{invite:>22}{ack:>20}{bye:>20}", contestant.name());
     }
     println!();
+    idle::print();
 }
 
 /// A program that makes calls when told to.

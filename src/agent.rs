@@ -1,12 +1,14 @@
 //! All machines as one: a [`Wake`] in, [`Effect`]s out. No clock, no socket, no thread.
 
 mod commands;
+mod metrics;
 mod wake;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-pub use wake::{Effect, Readiness, Signal, Wake};
+pub use wake::{Effect, Readiness, Reload, Signal, Wake};
 
 use crate::alexa::messages::report::Report;
 use crate::bridge::link::LinkId;
@@ -49,6 +51,10 @@ pub struct Agent {
     status_words: String,
     endpoint_id: String,
     last_error: Option<(jiff::Timestamp, String)>,
+    /// The keys whose new values wait for a restart.
+    needs_restart: Vec<String>,
+    watchers: watching::Watchers,
+    metrics: metrics::Metrics,
 }
 
 /// Where the process is in its life.
@@ -116,6 +122,9 @@ impl Agent {
             status_words: String::new(),
             endpoint_id,
             last_error: None,
+            needs_restart: Vec::new(),
+            watchers: watching::Watchers::default(),
+            metrics: metrics::Metrics::default(),
         }
     }
 
@@ -128,7 +137,10 @@ impl Agent {
                 text,
             } => self.take_command(now, link, text),
             Wake::Frame { link, text } => self.bridge.handle_input(now, bridge::Input::Frame { link, text }),
-            Wake::Link { link, event } => self.bridge.handle_input(now, bridge::Input::Link { link, event }),
+            Wake::Link { link, event } => {
+                self.unwatch_lost(link, &event);
+                self.bridge.handle_input(now, bridge::Input::Link { link, event });
+            }
             Wake::Flow { flow, event } => self.route_flow(now, flow, event),
             Wake::Names { query, answer } => {
                 self.feed_dialer(now, owner_of(query), dialer::Input::Names(query, answer));
@@ -145,6 +157,7 @@ impl Agent {
             Wake::Signal(Signal::NetworkChanged) => {
                 self.bridge.handle_input(now, bridge::Input::NetworkChanged);
             }
+            Wake::Reload(reload) => self.reload(now, reload),
             Wake::Deadline => {
                 self.bridge.handle_input(now, bridge::Input::Deadline);
                 self.room.handle_input(now, room::Input::Deadline);
@@ -155,6 +168,7 @@ impl Agent {
         }
         self.drain(now);
         self.advance(now);
+        self.tell_watchers();
     }
 
     /// The next effect. Drain it until `None` after every wake-up.
@@ -201,6 +215,43 @@ impl Agent {
             until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave"),
         });
         self.room.handle_input(now, room::Input::Leave);
+    }
+
+    fn reload(&mut self, now: Now, reload: Reload) {
+        match reload {
+            Reload::Config {
+                config,
+                needs_restart,
+            } => {
+                self.needs_restart = needs_restart;
+                let Config {
+                    room,
+                    bridge,
+                    dialer,
+                    media: _,
+                    sip_password_file: _,
+                    sip_network: _,
+                    log_level: _,
+                    metrics: _,
+                } = *config;
+                self.room.handle_input(now, room::Input::Settings(Box::new(room)));
+                for index in 0..self.dialers.len() {
+                    self.feed_dialer(now, index, dialer::Input::Settings(Box::new(dialer.clone())));
+                }
+                self.bridge
+                    .handle_input(now, bridge::Input::Settings(Box::new(bridge)));
+            }
+            Reload::Refused { why } => {
+                self.last_error = Some((
+                    now.wall,
+                    format!("the changed configuration is wrong, the former one stays: {why}"),
+                ));
+            }
+        }
+        // A start that is not over says so itself.
+        if matches!(self.phase, Phase::Running) {
+            self.effects.push_back(Effect::Notify(Readiness::Ready));
+        }
     }
 
     /// Whether the phase has done its work, and what follows.
@@ -261,6 +312,9 @@ impl Agent {
                 if let CallCommand::HangUp { .. } = &command {
                     self.bridge.handle_input(now, bridge::Input::HangingUp);
                 }
+                if let CallCommand::Dial { call, .. } = &command {
+                    self.metrics.dialled(now, *call);
+                }
                 self.command_dialer(now, &dialer, command);
             }
             room::Output::Keep { equipment, once } => {
@@ -300,10 +354,18 @@ impl Agent {
             bridge::Output::CloseLink { link, code } => {
                 self.effects.push_back(Effect::CloseLink { link, code })
             }
-            bridge::Output::Directive { ask, directive } => {
-                self.room
-                    .handle_input(now, room::Input::Directive { ask, directive });
-            }
+            bridge::Output::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.room.handle_input(
+                now,
+                room::Input::Directive {
+                    ask,
+                    directive_id,
+                    directive,
+                },
+            ),
             bridge::Output::Record { slot, content } => {
                 self.effects.push_back(Effect::Record { slot, content })
             }
@@ -327,6 +389,7 @@ impl Agent {
     fn carry_from_dialer(&mut self, now: Now, index: usize, output: dialer::Output) {
         let effect = match output {
             dialer::Output::Event(event) => {
+                self.metrics.heard(now, &event);
                 if let CallEvent::Ended { call, .. } = &event {
                     self.routes.calls.remove(call);
                 }
@@ -365,12 +428,14 @@ impl Agent {
         let (CallCommand::Dial { call, .. }
         | CallCommand::HangUp { call, .. }
         | CallCommand::SendDigits { call, .. }
+        | CallCommand::Follow { call, .. }
         | CallCommand::Hold { call, .. }
         | CallCommand::Mute { call, .. }) = &command;
         let index = match &command {
             CallCommand::Dial { .. } => self.dialers.iter().position(|dialer| dialer.name == name),
             CallCommand::HangUp { .. }
             | CallCommand::SendDigits { .. }
+            | CallCommand::Follow { .. }
             | CallCommand::Hold { .. }
             | CallCommand::Mute { .. } => self.routes.calls.get(call).copied(),
         };
@@ -405,6 +470,9 @@ impl Agent {
     }
 
     fn route_media(&mut self, now: Now, call: CallId, event: media::Event) {
+        if let media::Event::Figures(figures) = &event {
+            self.metrics.figures(*figures);
+        }
         match event {
             media::Event::Reserved { .. }
             | media::Event::ReserveFailed { .. }

@@ -140,6 +140,14 @@ pub enum CallCommand {
         /// What to send.
         script: DigitScript,
     },
+    /// The answer to [`CallEvent::Moved`], one verdict for each contact, in their order: those that may be dialled are
+    /// tried, best first; without any the call ends with the refusal that named them.
+    Follow {
+        /// Which call.
+        call: CallId,
+        /// Whether each may be dialled.
+        allowed: Vec<bool>,
+    },
     /// Put the answered call on hold, or take it off. On hold nothing of the room is sent, at once and whatever the
     /// far end says to it.
     Hold {
@@ -176,6 +184,14 @@ pub enum CallEvent {
         call: CallId,
         /// What was agreed, for people.
         agreed: Agreed,
+    },
+    /// The far end sends the call on to others. Who may be dialled is the room's to say, in a
+    /// [`CallCommand::Follow`]; nobody of them is called before.
+    Moved {
+        /// Which call.
+        call: CallId,
+        /// Where to, the best first: dial strings without parameters but `transport`. May hold a PIN.
+        contacts: Vec<Secret>,
     },
     /// All digits of the oldest unfinished [`CallCommand::SendDigits`] have left.
     DigitsSent {

@@ -19,6 +19,10 @@ pub const LONGEST_LINE: usize = 64 * 1024;
 pub enum Request {
     /// How things are.
     Status,
+    /// How things are, and again whenever that changes.
+    Watch,
+    /// The figures of the daemon's life.
+    Metrics,
     /// What `JoinMeeting` asks for.
     Join(Join),
     /// What `EndMeeting` asks for.
@@ -54,8 +58,13 @@ pub struct Join {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "camelCase")]
 pub enum Reply {
-    /// To [`Request::Status`].
+    /// To [`Request::Status`] and [`Request::Watch`].
     Status(Box<StatusReport>),
+    /// To [`Request::Metrics`].
+    Metrics {
+        /// In the text format of Prometheus.
+        text: String,
+    },
     /// Done, or what would be done.
     Done {
         /// What the event would say, in a sentence.
@@ -94,6 +103,8 @@ impl Request {
     pub fn read(line: &str) -> Result<Self, ControlFault> {
         Ok(match read(line)? {
             RequestLine::Status {} => Self::Status,
+            RequestLine::Watch {} => Self::Watch,
+            RequestLine::Metrics {} => Self::Metrics,
             RequestLine::End {} => Self::End,
             RequestLine::Hold { on } => Self::Hold(on),
             RequestLine::Mute { on } => Self::Mute(on),
@@ -121,6 +132,8 @@ impl Request {
     pub fn to_line(&self) -> Secret {
         let line = match self {
             Self::Status => RequestLine::Status {},
+            Self::Watch => RequestLine::Watch {},
+            Self::Metrics => RequestLine::Metrics {},
             Self::End => RequestLine::End {},
             Self::Hold(on) => RequestLine::Hold { on: *on },
             Self::Mute(on) => RequestLine::Mute { on: *on },
@@ -158,6 +171,8 @@ impl Reply {
 #[serde(tag = "request", rename_all = "camelCase", deny_unknown_fields)]
 enum RequestLine {
     Status {},
+    Watch {},
+    Metrics {},
     #[serde(rename_all = "camelCase")]
     Join {
         endpoint: String,
@@ -232,10 +247,14 @@ pub struct StatusReport {
     pub muted: bool,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
+    /// The keys of the configuration whose changed values wait for a restart.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
 }
 
 /// `connection`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ConnectionReport {
     /// CONNECTED, PENDING or DISCONNECTED.
     pub status: String,
@@ -243,6 +262,9 @@ pub struct ConnectionReport {
     pub reason: String,
     /// Since when, if it ever changed.
     pub since: Option<Utc>,
+    /// When the certificate expires that the bridge showed last.
+    #[serde(default)]
+    pub certificate_expires: Option<Utc>,
 }
 
 /// `local`.

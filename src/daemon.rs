@@ -13,10 +13,11 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinError;
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
-use crate::agent::{Agent, Effect, Parts, Signal, Wake};
+use crate::agent::{Agent, Effect, Parts, Reload, Signal, Wake};
 use crate::chance::Chance;
-use crate::config::{Config, Problem};
+use crate::config::{Checked, Config, Problem};
 use crate::edge::clock::{Alarm, Clock};
+use crate::edge::config_files::ConfigFiles;
 use crate::edge::control_socket::{self, ControlFault};
 use crate::edge::journal::{self, Journal, JournalFault};
 use crate::edge::secrets::SecretFiles;
@@ -26,6 +27,10 @@ use crate::edge::world::{self, Carried, World};
 use crate::edge::{network_changes, seed, systemd};
 use crate::secret::Secret;
 use crate::time::{Deadline, Now};
+
+use reloading::{Reloading, Taken};
+
+mod reloading;
 
 /// How long the agent has to leave after SIGTERM. It promises 2 s.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -51,13 +56,16 @@ enum StartFault {
     Panicked(#[from] JoinError),
 }
 
-/// Runs the daemon until it is told to leave; the exit code of the process.
-pub fn run(config: Config, secrets: SecretFiles) -> ExitCode {
+/// Runs the daemon until it is told to leave; the exit code of the process. `config` is what `read` became, and
+/// `files` is where it was read.
+pub fn run(config: Config, read: &Checked, files: ConfigFiles) -> ExitCode {
     let journal = match journal::start(config.log_level) {
         Ok(journal) => journal,
         Err(fault) => return without_journal(&fault),
     };
-    let code = start(config, secrets, &journal).unwrap_or_else(|fault| {
+    let secrets = files.secrets();
+    let reloading = Reloading::new(files, read, journal.clone());
+    let code = start(config, secrets, reloading).unwrap_or_else(|fault| {
         tracing::error!("{fault}");
         FAILED
     });
@@ -91,19 +99,19 @@ fn without_journal(fault: &JournalFault) -> ExitCode {
     })
 }
 
-fn start(config: Config, secrets: SecretFiles, journal: &Journal) -> Result<u8, StartFault> {
+fn start(config: Config, secrets: SecretFiles, reloading: Reloading) -> Result<u8, StartFault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     // A task of its own: to wake it takes no call of the system, as to wake what `block_on` waits for would.
-    let life = runtime.spawn(live(config, secrets, journal.clone()));
+    let life = runtime.spawn(live(config, secrets, reloading));
     let code = runtime.block_on(life)?;
     // A name or a file that hangs does not keep us.
     runtime.shutdown_background();
     code
 }
 
-async fn live(mut config: Config, secrets: SecretFiles, journal: Journal) -> Result<u8, StartFault> {
+async fn live(mut config: Config, secrets: SecretFiles, reloading: Reloading) -> Result<u8, StartFault> {
     config.dialer.sip.password = sip_password(&config, &secrets);
     let (wakes, heard) = Wakes::channel();
     let (store, restored) = Store::open(&store::state_directory(), &wakes)?;
@@ -111,12 +119,9 @@ async fn live(mut config: Config, secrets: SecretFiles, journal: Journal) -> Res
     if let Err(error) = network_changes::watch(wakes.clone()) {
         tracing::warn!(error = %error, "changes of the network will not be seen");
     }
-    let settings = world::Settings {
-        bridge: config.bridge.clone(),
-        media: config.media.clone(),
-        sip: config.sip_network.clone(),
-    };
-    let world = World::new(settings, secrets, store, wakes, chance.fork());
+    let settings = world::Settings::of(&config);
+    let metrics = settings.metrics;
+    let mut world = World::new(settings, secrets.clone(), store, wakes, chance.fork());
     match world.open_control_socket(&control_socket::path()) {
         Ok(()) => {}
         Err(fault @ ControlFault::InUse(_)) => return Err(StartFault::Control(fault)),
@@ -125,6 +130,7 @@ async fn live(mut config: Config, secrets: SecretFiles, journal: Journal) -> Res
             tracing::error!("{fault}; meetd status, join and end will not work")
         }
     }
+    world.serve_metrics(metrics);
     for fault in world.open_local_link() {
         tracing::error!("{fault}; voice engines and panels cannot connect there");
     }
@@ -133,7 +139,7 @@ async fn live(mut config: Config, secrets: SecretFiles, journal: Journal) -> Res
         chance,
         restored,
     });
-    Ok(Loop::new(agent, world, heard, journal)?.run().await)
+    Ok(Loop::new(agent, world, heard, secrets, reloading)?.run().await)
 }
 
 /// A missing password is said and lived without: the far end may not ask for one.
@@ -179,6 +185,8 @@ struct Loop<M> {
     alarm: Alarm,
     terminate: [SignalStream; 2],
     reload: SignalStream,
+    secrets: SecretFiles,
+    reloading: Reloading,
     watchdog: Option<Interval>,
     suspended: Duration,
     patience: Duration,
@@ -189,22 +197,33 @@ struct Loop<M> {
 /// What the loop waits for.
 enum Next {
     Wake(Wake),
-    Reload,
+    /// SIGHUP: the configuration shall be read again.
+    AskedToReload,
+    /// It was, if nothing broke.
+    Reread(Option<Box<Checked>>),
     PingWatchdog,
     OutOfPatience,
 }
 
 impl<M: Machine> Loop<M> {
-    fn new(machine: M, world: World, heard: Receiver<Wake>, journal: Journal) -> io::Result<Self> {
+    fn new(
+        machine: M,
+        world: World,
+        heard: Receiver<Wake>,
+        secrets: SecretFiles,
+        reloading: Reloading,
+    ) -> io::Result<Self> {
         Ok(Self {
             machine,
             world,
-            journal,
+            journal: reloading.journal(),
             answers: VecDeque::from([Wake::Start]),
             heard,
             alarm: Alarm::new()?,
             terminate: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
             reload: signal(SignalKind::hangup())?,
+            secrets,
+            reloading,
             watchdog: systemd::watchdog_interval().map(|every| {
                 let mut watchdog = interval(every);
                 watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -228,10 +247,8 @@ impl<M: Machine> Loop<M> {
             }
             match self.next().await {
                 Ok(Next::Wake(wake)) => self.take(wake),
-                // A call must not die of a signal that elsewhere means "read your files again".
-                Ok(Next::Reload) => {
-                    tracing::warn!("SIGHUP: a changed configuration counts from the next start on")
-                }
+                Ok(Next::AskedToReload) => self.reloading.ask(),
+                Ok(Next::Reread(read)) => self.take_configuration(read),
                 Ok(Next::PingWatchdog) => systemd::ping_watchdog(),
                 Ok(Next::OutOfPatience) => {
                     tracing::error!(
@@ -276,12 +293,32 @@ impl<M: Machine> Loop<M> {
             biased;
             _ = terminate.recv() => Next::Wake(Wake::Signal(Signal::Terminate)),
             _ = interrupt.recv() => Next::Wake(Wake::Signal(Signal::Terminate)),
-            _ = self.reload.recv() => Next::Reload,
+            _ = self.reload.recv() => Next::AskedToReload,
+            read = self.reloading.finished() => Next::Reread(read.map(Box::new)),
             () = when(self.leave_by.as_mut()) => Next::OutOfPatience,
             () = tick(self.watchdog.as_mut()) => Next::PingWatchdog,
             due = self.alarm.due() => due.map(|()| Next::Wake(Wake::Deadline))?,
             Some(wake) = self.heard.recv() => Next::Wake(wake),
         })
+    }
+
+    /// The world takes its part first: what the agent wants of it comes after.
+    fn take_configuration(&mut self, read: Option<Box<Checked>>) {
+        let reload = match self.reloading.take(read.map(|read| *read)) {
+            Ok(Taken {
+                mut config,
+                needs_restart,
+            }) => {
+                config.dialer.sip.password = sip_password(&config, &self.secrets);
+                self.world.reload(world::Settings::of(&config));
+                Reload::Config {
+                    config: Box::new(config),
+                    needs_restart,
+                }
+            }
+            Err(why) => Reload::Refused { why },
+        };
+        self.answers.push_back(Wake::Reload(reload));
     }
 
     /// Puts a wake in line, behind the news that the machine slept where it did.

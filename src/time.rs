@@ -74,9 +74,63 @@ impl Deadline {
     }
 }
 
+/// How often something may be said: some times at once, then once in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    most: u32,
+    every: Duration,
+    left: u32,
+    /// Up to here the refill has been counted.
+    counted: Moment,
+}
+
+impl Allowance {
+    /// `most` at once, and one more for each `every` that has passed.
+    pub const fn new(most: u32, every: Duration) -> Self {
+        Self {
+            most,
+            every,
+            left: most,
+            counted: Moment::since_boot(Duration::ZERO),
+        }
+    }
+
+    /// Takes one; whether there was one left.
+    pub fn take(&mut self, now: Moment) -> bool {
+        let periods = (now - self.counted).as_nanos() / self.every.as_nanos().max(1);
+        let periods = u32::try_from(periods).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(periods).min(self.most);
+        self.counted = match self.left == self.most {
+            true => now,
+            false => self.counted + self.every.saturating_mul(periods),
+        };
+        let is_left = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_left
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_allowance_is_spent_and_comes_back_piece_by_piece() {
+        let at = |seconds| Moment::since_boot(Duration::from_secs(seconds));
+        let mut allowance = Allowance::new(3, Duration::from_secs(10));
+        let mut taken = |seconds| allowance.take(at(seconds));
+        assert_eq!([100, 100, 100, 100].map(&mut taken), [true, true, true, false]);
+        assert_eq!(
+            [109, 110, 111, 119, 120].map(&mut taken),
+            [false, true, false, false, true]
+        );
+        assert_eq!(
+            [1000, 1000, 1000, 1000].map(&mut taken),
+            [true, true, true, false]
+        );
+        let mut never_refilled = Allowance::new(1, Duration::ZERO);
+        assert!(never_refilled.take(at(1)));
+    }
 
     #[test]
     fn moments_never_underflow() {

@@ -16,7 +16,7 @@ use syn::visit::{self, Visit};
 const WORLDLY: [&str; 4] = ["edge", "daemon", "cli", "main"];
 
 /// The crates that pure modules may name: they compute, and touch nothing.
-const PURE_CRATES: [&str; 21] = [
+const PURE_CRATES: [&str; 22] = [
     "audio_codec",
     "base64",
     "config",
@@ -26,6 +26,7 @@ const PURE_CRATES: [&str; 21] = [
     "jiff",
     "md5",
     "percent_encoding",
+    "prometheus_client",
     "rand_chacha",
     "rsip",
     "rtp_types",

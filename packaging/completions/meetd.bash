@@ -533,7 +533,7 @@ _meetd() {
             return 0
             ;;
         meetd__subcmd__status)
-            opts="-h --json --config --socket --help"
+            opts="-h --json --watch --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

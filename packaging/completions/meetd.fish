@@ -60,7 +60,8 @@ complete -c meetd -n "__fish_meetd_using_subcommand doctor" -s h -l help -d 'Pri
 complete -c meetd -n "__fish_meetd_using_subcommand status" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too [default: /etc/meetd/meetd.toml]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand status" -l socket -d 'The control socket of the daemon [default: $RUNTIME_DIRECTORY/control.sock or /run/meetd/control.sock]' -r -F
 complete -c meetd -n "__fish_meetd_using_subcommand status" -l json -d 'One JSON object, for programs'
-complete -c meetd -n "__fish_meetd_using_subcommand status" -s h -l help -d 'Print help'
+complete -c meetd -n "__fish_meetd_using_subcommand status" -l watch -d 'Follow it: a live screen on a terminal, with --json a line whenever something changes'
+complete -c meetd -n "__fish_meetd_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c meetd -n "__fish_meetd_using_subcommand join" -l endpoint -d 'Whom to call: HOST, HOST:PORT, USER@HOST, a sip:, sips: or h323: URI, or tel:+NUMBER' -r
 complete -c meetd -n "__fish_meetd_using_subcommand join" -l protocol -d 'SIP, SIPS or H323' -r
 complete -c meetd -n "__fish_meetd_using_subcommand join" -l id -d 'The meeting\'s id' -r

@@ -35,6 +35,11 @@ impl Agent {
                 let report = Box::new(self.report());
                 self.reply(link, &Reply::Status(report));
             }
+            Request::Watch => self.watch(link),
+            Request::Metrics => {
+                let text = self.figures_in_text(now);
+                self.reply(link, &Reply::Metrics { text });
+            }
             Request::Join(join) if join.dry_run => {
                 let reply = match self.room.explain(&meeting_of(join)) {
                     Ok(sentence) => Reply::Done { sentence },
@@ -97,7 +102,13 @@ impl Agent {
                 CallStateName::Idle => "ending a call".to_owned(),
             },
         };
-        format!("{bridge}; {call}")
+        match self.needs_restart.is_empty() {
+            true => format!("{bridge}; {call}"),
+            false => format!(
+                "{bridge}; {call}; a restart is needed for {}",
+                self.needs_restart.join(", ")
+            ),
+        }
     }
 
     fn ask(&mut self, now: Now, link: LinkId, directive: Directive) {
@@ -125,12 +136,12 @@ impl Agent {
         }
     }
 
-    fn reply(&mut self, link: LinkId, reply: &Reply) {
+    pub(super) fn reply(&mut self, link: LinkId, reply: &Reply) {
         let frame = Frame::Text(reply.to_line());
         self.effects.push_back(Effect::SendFrame { link, frame });
     }
 
-    fn report(&self) -> StatusReport {
+    pub(super) fn report(&self) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
         let local = self.bridge.local();
@@ -145,6 +156,7 @@ impl Agent {
                 since: Some(connection.since())
                     .filter(|since| *since != jiff::Timestamp::UNIX_EPOCH)
                     .map(Utc),
+                certificate_expires: self.bridge.certificate_expires().map(Utc),
             },
             local: LocalReport {
                 status: local.status.name().to_owned(),
@@ -172,6 +184,7 @@ impl Agent {
             volume: equipment.volume,
             muted: equipment.is_muted,
             last_error: self.last_error(),
+            needs_restart: self.needs_restart.clone(),
         }
     }
 
@@ -258,7 +271,7 @@ fn media_report(figures: Figures) -> MediaReport {
         tx_packets: figures.sent,
         loss_percent: Some(f64::from(figures.loss_percent)),
         jitter_ms: Some(f64::from(figures.jitter_ms)),
-        rtt_ms: None,
+        rtt_ms: figures.round_trip.map(|way| way.as_secs_f64() * 1000.0),
         concealed_percent: Some(f64::from(figures.concealed_percent)),
         mos: figures.mos.map(f64::from),
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::bridge::link::{Frame, LinkEvent, LinkId, LinkRequest};
 use crate::call::CallId;
+use crate::config::Config;
 use crate::media;
 use crate::network::{FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Question};
 use crate::record::Slot;
@@ -53,8 +54,27 @@ pub enum Wake {
     Stored(Result<(), String>),
     /// Somebody outside wants something of the process, or the machine changed.
     Signal(Signal),
+    /// Somebody asked that the configuration be read again (SIGHUP), and it was.
+    Reload(Reload),
     /// The agent's deadline has come.
     Deadline,
+}
+
+/// What reading the configuration again brought.
+#[derive(Clone, Debug)]
+pub enum Reload {
+    /// This is in force from here on.
+    Config {
+        /// The checked configuration, secrets filled in.
+        config: Box<Config>,
+        /// The keys whose new values wait for a restart.
+        needs_restart: Vec<String>,
+    },
+    /// It is wrong: what was in force stays.
+    Refused {
+        /// The first of its problems, in a sentence.
+        why: String,
+    },
 }
 
 /// What the system tells the process.

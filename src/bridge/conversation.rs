@@ -11,6 +11,7 @@ use crate::alexa::messages::field;
 use crate::alexa::messages::incoming::{self, Incoming, Received};
 use crate::alexa::messages::message::Message;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::redacted::redacted;
 use crate::time::Now;
 
 impl Bridge {
@@ -23,6 +24,9 @@ impl Bridge {
         if !is_heard {
             tracing::debug!("a frame from {link:?}, which is not open, is not heard");
             return;
+        }
+        if tracing::enabled!(tracing::Level::TRACE) {
+            tracing::trace!(?link, "< {}", redacted(text));
         }
         match incoming::read(text) {
             Incoming::Directive(received) => self.directive(now, link, *received),
@@ -65,8 +69,11 @@ impl Bridge {
         match self.askers.ask(now, link, &received) {
             Asked::New(ask) => {
                 self.mirror_dialog();
-                let directive = received.directive;
-                self.outputs.push_back(Output::Directive { ask, directive });
+                self.outputs.push_back(Output::Directive {
+                    ask,
+                    directive_id: Some(field::shown(&received.message_id)),
+                    directive: received.directive,
+                });
             }
             Asked::BeingWorkedOn => tracing::debug!("a repeat of what is being worked on"),
             Asked::Known(answer) => {
@@ -97,7 +104,11 @@ impl Bridge {
 
     pub(super) fn ask(&mut self, now: Now, link: LinkId, directive: Directive) {
         match self.askers.ask_at_control(now, link) {
-            Asked::New(ask) => self.outputs.push_back(Output::Directive { ask, directive }),
+            Asked::New(ask) => self.outputs.push_back(Output::Directive {
+                ask,
+                directive_id: None,
+                directive,
+            }),
             Asked::Known(answer) | Asked::TooMany(answer) => self.send_answer(now, answer),
             Asked::BeingWorkedOn => {}
         }

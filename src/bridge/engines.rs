@@ -50,6 +50,11 @@ impl Engines {
         }
     }
 
+    /// A dialog is over after so long without a word, those that go on included.
+    pub fn set_dialog_timeout(&mut self, dialog_timeout: Duration) {
+        self.dialog_timeout = dialog_timeout;
+    }
+
     /// A client speaks for an assistant: whether it is heard. Its first word makes it the engine, whoever was before.
     pub fn is_heard(&mut self, now: Now, link: LinkId, assistant: AssistantId) -> bool {
         let is_first_word = !self.have_spoken.contains(&(link, assistant));

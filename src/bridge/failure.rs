@@ -57,7 +57,7 @@ impl Failure {
             Self::Link(fault) => of_link(fault),
             Self::Redirect(_) => pending(Reason::ServerEndpointChanged),
             Self::PingUnanswered => pending(Reason::PingTimedout),
-            Self::Stuck => pending(Reason::InternalError),
+            Self::Stuck => fault_of_ours(),
         }
     }
 
@@ -77,15 +77,19 @@ fn of_link(fault: &LinkFault) -> Consequence {
             auth: auth(AuthState::Uninitialized, AuthError::InvalidRequest),
             patience: Patience::BackOff,
         },
-        LinkFault::Connect(fault) => pending(match fault {
-            ConnectFault::Name(_) | ConnectFault::NameSlow(_) => Reason::DnsTimedout,
+        LinkFault::SameToken => Consequence {
+            patience: Patience::Longest,
+            ..pending(Reason::InvalidAuth)
+        },
+        LinkFault::Connect(fault) => match fault {
+            ConnectFault::Name(_) | ConnectFault::NameSlow(_) => pending(Reason::DnsTimedout),
             ConnectFault::Refused(_)
             | ConnectFault::Unreachable(_)
             | ConnectFault::TcpSlow(_)
-            | ConnectFault::Proxy(_) => Reason::ConnectionTimedout,
-            ConnectFault::Tls { .. } => Reason::FailureProtocolError,
-            ConnectFault::Socket(_) => Reason::InternalError,
-        }),
+            | ConnectFault::Proxy(_) => pending(Reason::ConnectionTimedout),
+            ConnectFault::Tls { .. } => pending(Reason::FailureProtocolError),
+            ConnectFault::Socket(_) => fault_of_ours(),
+        },
         LinkFault::HandshakeSlow => pending(Reason::ReadTimedout),
         LinkFault::Http { status, .. } => of_http(*status),
         LinkFault::Protocol(_) | LinkFault::Binary | LinkFault::TooLarge(_) => {
@@ -131,6 +135,14 @@ fn token_refused() -> Consequence {
     }
 }
 
+/// What we cannot even try is no try: the connection is not pending.
+fn fault_of_ours() -> Consequence {
+    Consequence {
+        connection: disconnected(Reason::InternalError),
+        ..pending(Reason::InternalError)
+    }
+}
+
 fn pending(reason: Reason) -> Consequence {
     Consequence {
         connection: ConnectionStatus {
@@ -165,7 +177,12 @@ mod tests {
             assert_eq!(connection.reason, reason, "{failure}");
             let waits = matches!(
                 failure,
-                Failure::Link(LinkFault::NoToken(_) | LinkFault::Http { status: 410, .. })
+                Failure::Stuck
+                    | Failure::Link(
+                        LinkFault::NoToken(_)
+                            | LinkFault::Http { status: 410, .. }
+                            | LinkFault::Connect(ConnectFault::Socket(_))
+                    )
             );
             let status = if waits {
                 Status::Disconnected

@@ -20,6 +20,8 @@ pub enum LinkId {
 pub struct LinkRequest {
     /// Where to: the configured URL, or where a redirect led.
     pub url: String,
+    /// Only if the token is another one than that of the last try; else [`LinkFault::SameToken`], and nobody is asked.
+    pub only_with_another_token: bool,
 }
 
 /// What is sent.
@@ -34,6 +36,11 @@ pub enum Frame {
 /// What happened on a link. Text comes as a wake-up of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {
+    /// The server showed a certificate that is valid until then. Comes before [`LinkEvent::Opened`].
+    Certificate {
+        /// When it expires.
+        expires: jiff::Timestamp,
+    },
     /// It is open; for the bridge: the server said 101.
     Opened,
     /// The answer to our ping.
@@ -48,6 +55,9 @@ pub enum LinkFault {
     /// The token file is missing, empty or unreadable.
     #[error("no token: {0}")]
     NoToken(String),
+    /// The token is still the one that was refused.
+    #[error("the token is still the one that was refused")]
+    SameToken,
     /// Name, TCP, TLS or proxy.
     #[error("{0}")]
     Connect(#[from] ConnectFault),

@@ -1,7 +1,7 @@
 //! The bridge: one websocket that we open and keep. When to try, ping and give up ([`session`]), who is told what
 //! ([`publisher`]), who waits for which answer ([`askers`]), what is not done twice ([`memory`]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::alexa::client::auth::Auth;
 use crate::alexa::client::connection::Connection;
@@ -13,6 +13,7 @@ use crate::alexa::messages::directive::{AskId, Directive};
 use crate::alexa::messages::incoming::Identity;
 use crate::alexa::messages::message::Message;
 use crate::alexa::messages::outcome::{ErrorType, Outcome, Refusal};
+use crate::alexa::messages::redacted::redacted;
 use crate::alexa::messages::report::Report;
 use crate::chance::Chance;
 use crate::record::{Restored, Slot};
@@ -82,6 +83,8 @@ pub enum Input {
     HangingUp,
     /// Addresses or routes changed, or the machine slept.
     NetworkChanged,
+    /// The settings were read again. Those of the local link's sockets are taken at the next start.
+    Settings(Box<Settings>),
     /// The daemon stops: say so, and close.
     Leave,
     /// A deadline may have come.
@@ -116,6 +119,8 @@ pub enum Output {
     Directive {
         /// Under this number.
         ask: AskId,
+        /// Its messageId, fit for showing; `None` for a command.
+        directive_id: Option<String>,
         /// What.
         directive: Directive,
     },
@@ -182,6 +187,11 @@ pub struct Bridge {
     bridge_auth: AuthStatus,
     last_fault: Option<Fault>,
     dropped_frames: u64,
+    /// How often there was no connection, by reason.
+    failures: BTreeMap<&'static str, u64>,
+    /// As the server of the last connection showed it.
+    certificate_expires: Option<jiff::Timestamp>,
+    journal: journal::Journal,
     outputs: VecDeque<Output>,
 }
 
@@ -204,6 +214,9 @@ impl Bridge {
             dialogs: Dialogs::new(),
             last_fault: None,
             dropped_frames: 0,
+            failures: BTreeMap::new(),
+            certificate_expires: None,
+            journal: journal::Journal::default(),
             outputs: VecDeque::new(),
         };
         bridge.told = bridge.connection_now();
@@ -236,6 +249,10 @@ impl Bridge {
             Input::Report(report) => self.report(now, report),
             Input::HangingUp => self.call_is_over(),
             Input::NetworkChanged => self.session(now, session::Input::NetworkChanged),
+            Input::Settings(settings) => {
+                self.engines.set_dialog_timeout(settings.local.dialog_timeout);
+                self.session(now, session::Input::Settings(settings));
+            }
             Input::Leave => self.session(now, session::Input::Leave),
             Input::Deadline => self.deadline(now),
         }
@@ -285,8 +302,21 @@ impl Bridge {
         self.dropped_frames
     }
 
+    /// How often there was no connection, by reason.
+    pub fn failures(&self) -> &BTreeMap<&'static str, u64> {
+        &self.failures
+    }
+
+    /// When the certificate expires that the bridge showed last.
+    pub fn certificate_expires(&self) -> Option<jiff::Timestamp> {
+        self.certificate_expires
+    }
+
     fn link(&mut self, now: Now, link: LinkId, event: LinkEvent) {
         match (link, event) {
+            (LinkId::Bridge(_), LinkEvent::Certificate { expires }) => {
+                self.certificate_expires = Some(expires)
+            }
             (LinkId::Bridge(attempt), event) => self.session(now, session::Input::Link(attempt, event)),
             (LinkId::Local(_), LinkEvent::Opened) => self.welcome(link),
             (LinkId::Local(_) | LinkId::Control(_), LinkEvent::Lost(_)) => {
@@ -294,8 +324,8 @@ impl Bridge {
                 self.askers.lost(link);
                 self.engine_lost(now, link);
             }
-            (LinkId::Local(_), LinkEvent::Pong) => {}
-            (LinkId::Control(_), LinkEvent::Opened | LinkEvent::Pong) => {}
+            (LinkId::Local(_), LinkEvent::Pong | LinkEvent::Certificate { .. }) => {}
+            (LinkId::Control(_), LinkEvent::Opened | LinkEvent::Pong | LinkEvent::Certificate { .. }) => {}
         }
     }
 
@@ -308,10 +338,8 @@ impl Bridge {
 
     fn carry_out(&mut self, now: Now, output: session::Output) {
         match output {
-            session::Output::Open(attempt, url) => self.outputs.push_back(Output::OpenLink {
-                link: LinkId::Bridge(attempt),
-                request: LinkRequest { url },
-            }),
+            session::Output::Open(attempt, url) => self.open(attempt, url, false),
+            session::Output::OpenWithAnotherToken(attempt, url) => self.open(attempt, url, true),
             session::Output::Ping(attempt) => self.outputs.push_back(Output::SendFrame {
                 link: LinkId::Bridge(attempt),
                 frame: Frame::Ping,
@@ -330,14 +358,27 @@ impl Bridge {
             session::Output::Gone(attempt) => self.publisher.left(LinkId::Bridge(attempt)),
             session::Output::Failed(failure) => self.failed(now, &failure),
             session::Output::Connection(status) => self.connection_is(now, status, None),
-            session::Output::Auth(auth) => self.auth_is(auth, None),
+            session::Output::Auth(auth) => self.auth_is(now, auth, None),
         }
     }
 
+    fn open(&mut self, attempt: u32, url: String, only_with_another_token: bool) {
+        self.outputs.push_back(Output::OpenLink {
+            link: LinkId::Bridge(attempt),
+            request: LinkRequest {
+                url,
+                only_with_another_token,
+            },
+        });
+    }
+
     fn failed(&mut self, now: Now, failure: &Failure) {
+        self.journal.failed();
         let consequence = failure.consequence();
+        let reason = consequence.connection.reason.name();
+        *self.failures.entry(reason).or_default() += 1;
         if let Some(auth) = consequence.auth {
-            self.auth_is(auth, Some(failure));
+            self.auth_is(now, auth, Some(failure));
         }
         self.connection_is(now, consequence.connection, Some(failure));
         self.last_fault = Some(Fault {
@@ -348,15 +389,15 @@ impl Bridge {
 
     fn connection_is(&mut self, now: Now, status: ConnectionStatus, failure: Option<&Failure>) {
         if let Some(change) = self.connection.change(now, status) {
-            journal::connection_changed(change, failure);
+            self.journal.connection_changed(now, change, failure);
             self.tell_connection();
         }
     }
 
-    fn auth_is(&mut self, auth: AuthStatus, failure: Option<&Failure>) {
+    fn auth_is(&mut self, now: Now, auth: AuthStatus, failure: Option<&Failure>) {
         if self.bridge_auth != auth {
             self.bridge_auth = auth;
-            journal::auth_changed(auth, failure);
+            self.journal.auth_changed(now, auth, failure);
         }
         self.tell_auth();
     }
@@ -380,6 +421,7 @@ impl Bridge {
 
     fn deadline(&mut self, now: Now) {
         self.session(now, session::Input::Deadline);
+        self.journal.tell(now);
         self.end_silent_dialogs(now);
         for ask in self.askers.overdue(now) {
             tracing::error!(
@@ -410,6 +452,9 @@ impl Bridge {
     }
 
     fn send(&mut self, link: LinkId, text: String) {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            tracing::trace!(?link, "> {}", redacted(&text));
+        }
         let frame = Frame::Text(text);
         self.outputs.push_back(Output::SendFrame { link, frame });
     }

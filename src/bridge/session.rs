@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::Settings;
 use super::backoff::{self, BackOff};
-use super::failure::Failure;
+use super::failure::{Failure, Patience};
 use super::link::{LinkEvent, LinkFault};
 use super::redirect::{self, RedirectFault};
 use crate::alexa::messages::auth_state::{AuthError, AuthState, AuthStatus};
 use crate::alexa::messages::connection_status::{ConnectionStatus, Reason, Status};
 use crate::chance::Chance;
-use crate::time::{Deadline, Now};
+use crate::time::{Deadline, Moment, Now};
 
 use state::{Ping, State};
 
@@ -28,6 +28,8 @@ pub enum Input {
     NetworkChanged,
     /// Whether a call is up: a dead bridge must be noticed sooner then.
     CallUp(bool),
+    /// The settings were read again, and may have changed.
+    Settings(Box<Settings>),
     /// Close for good.
     Leave,
     /// A deadline may have come.
@@ -39,6 +41,8 @@ pub enum Input {
 pub enum Output {
     /// Connect to this URL.
     Open(u32, String),
+    /// The same, if the token is another one than that of the last try.
+    OpenWithAnotherToken(u32, String),
     /// Send a ping.
     Ping(u32),
     /// Close with this code; nothing is heard of the attempt afterwards.
@@ -61,6 +65,8 @@ const IN_CALL: Duration = Duration::from_secs(5);
 const BETWEEN_CHANGES: Duration = Duration::from_secs(1);
 /// An attempt may go on for this long after its start before a network change replaces it.
 const HEAD_START: Duration = Duration::from_secs(5);
+/// How often a token that was forbidden is looked at: whoever puts another one there waits for it.
+const TOKEN_LOOKS: Duration = Duration::from_secs(2);
 /// Redirects followed in a row.
 const MOST_HOPS: u8 = 5;
 /// "Going away" (RFC 6455 7.4.1).
@@ -103,6 +109,7 @@ impl Session {
             Input::Link(attempt, event) => tracing::debug!("attempt {attempt} is over: {event:?} not heard"),
             Input::NetworkChanged => self.network_changed(now),
             Input::CallUp(is_up) => self.call_up(now, is_up),
+            Input::Settings(settings) => self.reload(now, *settings),
             Input::Leave => self.leave(),
             Input::Deadline => self.deadline(now),
         }
@@ -117,7 +124,7 @@ impl Session {
     pub fn next_deadline(&self) -> Option<Deadline> {
         match &self.state {
             State::New | State::Disabled | State::Left => None,
-            State::Waiting { until, .. } => Some(*until),
+            State::Waiting { until, look, .. } => Deadline::earliest([Some(*until), *look]),
             State::Connecting { guard, renewal, .. } => Deadline::earliest([Some(*guard), *renewal]),
             State::Open { ping, .. } => Some(ping.deadline()),
         }
@@ -148,6 +155,24 @@ impl Session {
     fn link(&mut self, now: Now, event: LinkEvent) {
         match (&self.state, event) {
             (State::Connecting { .. }, LinkEvent::Opened) => self.opened(now),
+            (
+                State::Connecting {
+                    look: Some((until, not_before)),
+                    renewal,
+                    ..
+                },
+                LinkEvent::Lost(LinkFault::SameToken),
+            ) => {
+                let network_changed = renewal.is_some();
+                self.enter(State::Waiting {
+                    until: *until,
+                    not_before: *not_before,
+                    look: Some(Deadline::after(now, TOKEN_LOOKS, "another token")),
+                });
+                if network_changed {
+                    self.network_changed(now);
+                }
+            }
             (State::Connecting { url, hops, .. }, LinkEvent::Lost(fault)) => match redirect_of(&fault) {
                 Some(location) => {
                     let (hops, target) = (*hops, redirect::follow(&self.settings, url, location));
@@ -167,12 +192,26 @@ impl Session {
     fn connect(&mut self, now: Now, url: String, hops: u8) {
         self.attempt = self.attempt.wrapping_add(1);
         self.outputs.push_back(Output::Open(self.attempt, url.clone()));
+        self.connecting(now, url, hops, None);
+    }
+
+    /// Whether there is another token by now, to try with.
+    fn look_at_token(&mut self, now: Now, until: Deadline, not_before: Moment) {
+        let url = self.settings.url.clone();
+        self.attempt = self.attempt.wrapping_add(1);
+        self.outputs
+            .push_back(Output::OpenWithAnotherToken(self.attempt, url.clone()));
+        self.connecting(now, url, 0, Some((until, not_before)));
+    }
+
+    fn connecting(&mut self, now: Now, url: String, hops: u8, look: Option<(Deadline, Moment)>) {
         self.enter(State::Connecting {
             url,
             hops,
             since: now.moment,
             guard: Deadline::after(now, self.longest_attempt(), "the edge's word on an attempt"),
             renewal: None,
+            look,
         });
     }
 
@@ -237,9 +276,11 @@ impl Session {
         let wait = asked.saturating_add(jitter);
         tracing::debug!(attempt = self.attempt, "{failure}; next try in {wait:?}");
         self.outputs.push_back(Output::Failed(failure));
+        let is_forbidden = patience == Patience::Longest && self.settings.token_file.is_some();
         self.enter(State::Waiting {
             until: Deadline::after(now, wait, "next try to reach the bridge"),
             not_before: (now.moment + asked).max(begun + BETWEEN_CHANGES),
+            look: is_forbidden.then(|| Deadline::after(now, asked.max(TOKEN_LOOKS), "another token")),
         });
         if network_changed {
             self.network_changed(now);
@@ -248,7 +289,9 @@ impl Session {
 
     fn network_changed(&mut self, now: Now) {
         match &mut self.state {
-            State::Waiting { until, not_before } => {
+            State::Waiting {
+                until, not_before, ..
+            } => {
                 until.at = until.at.min(*not_before);
                 self.back_off.reset();
                 self.deadline(now);
@@ -287,25 +330,65 @@ impl Session {
         }
     }
 
+    /// Begins anew where something changed; where nothing did, a reload is worth a try before the back-off is over.
+    fn reload(&mut self, now: Now, settings: Settings) {
+        let is_changed = !settings.connects_as(&self.settings);
+        self.settings = settings;
+        match self.state {
+            State::New | State::Left => {}
+            State::Waiting { .. } if !is_changed => self.network_changed(now),
+            State::Disabled | State::Waiting { .. } | State::Connecting { .. } | State::Open { .. } => {
+                if is_changed {
+                    self.begin_anew(now);
+                }
+            }
+        }
+    }
+
+    fn begin_anew(&mut self, now: Now) {
+        match (&self.state, self.settings.enabled) {
+            (State::Disabled, _) => {}
+            (_, true) => self.hang_up(Reason::AclClientRequest),
+            (_, false) => self.hang_up(Reason::AclDisabled),
+        }
+        self.back_off.reset();
+        self.enter(State::New);
+        self.start(now);
+    }
+
     fn leave(&mut self) {
         match self.state {
-            State::Disabled | State::Left => return self.enter(State::Left),
-            State::New | State::Waiting { .. } | State::Connecting { .. } | State::Open { .. } => {}
+            State::Disabled | State::Left => {}
+            State::New | State::Waiting { .. } | State::Connecting { .. } | State::Open { .. } => {
+                self.hang_up(Reason::AclClientRequest);
+            }
         }
-        self.tell(Status::Disconnected, Reason::AclClientRequest);
+        self.enter(State::Left);
+    }
+
+    /// Says so, where somebody hears it, and closes what is open.
+    fn hang_up(&mut self, reason: Reason) {
+        self.tell(Status::Disconnected, reason);
         if matches!(self.state, State::Connecting { .. } | State::Open { .. }) {
             self.outputs.push_back(Output::Close(self.attempt, GOING_AWAY));
         }
         if self.open_attempt().is_some() {
             self.outputs.push_back(Output::Gone(self.attempt));
         }
-        self.enter(State::Left);
     }
 
     fn deadline(&mut self, now: Now) {
         match &mut self.state {
             State::Waiting { until, .. } if until.is_due(now) => {
                 self.connect(now, self.settings.url.clone(), 0);
+            }
+            State::Waiting {
+                until,
+                not_before,
+                look: Some(look),
+            } if look.is_due(now) => {
+                let (until, not_before) = (*until, *not_before);
+                self.look_at_token(now, until, not_before);
             }
             State::Connecting { guard, .. } if guard.is_due(now) => {
                 self.outputs.push_back(Output::Close(self.attempt, GOING_AWAY));

@@ -40,6 +40,18 @@ pub struct Settings {
     pub local: LocalSettings,
 }
 
+impl Settings {
+    /// Whether a connection under these would be as one under the others: all but the local link is the same.
+    pub fn connects_as(&self, other: &Self) -> bool {
+        let local = &self.local;
+        *self
+            == Self {
+                local: local.clone(),
+                ..other.clone()
+            }
+    }
+}
+
 /// The `[local]` section, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalSettings {

@@ -69,6 +69,8 @@ pub(super) fn ask(options: &Options, request: &Request) -> Result<Reply, Control
     let hang_guard = match request {
         Request::Digits(_) => HANG_GUARD + LONGEST_DIGITS,
         Request::Status
+        | Request::Watch
+        | Request::Metrics
         | Request::Join(_)
         | Request::End
         | Request::Hold(_)
@@ -79,6 +81,43 @@ pub(super) fn ask(options: &Options, request: &Request) -> Result<Reply, Control
         ControlError::Failed { path, error } => explained(path, error),
         other => other,
     })
+}
+
+/// How often a follower says that it is still there; the daemon lets go of those that are silent for a minute.
+const STILL_THERE: Duration = Duration::from_secs(30);
+
+/// Follows the status: each answer goes to `take` until that has enough, or the daemon leaves.
+pub(super) fn follow(options: &Options, mut take: impl FnMut(Reply) -> bool) -> Result<(), ControlError> {
+    let path = socket_path(
+        options.socket.as_deref(),
+        std::env::var_os("RUNTIME_DIRECTORY").as_deref(),
+    );
+    let failed = |error| explained(path.clone(), error);
+    let stream = UnixStream::connect(&path).map_err(failed)?;
+    stream.set_read_timeout(Some(STILL_THERE)).map_err(failed)?;
+    stream.set_write_timeout(Some(HANG_GUARD)).map_err(failed)?;
+    let watch = [Request::Watch.to_line().expose().as_bytes(), b"\n"].concat();
+    (&stream).write_all(&watch).map_err(failed)?;
+    let mut reader = BufReader::new(&stream);
+    let mut line = Vec::new();
+    loop {
+        // What was read before the time was over stays in `line`.
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => return Err(ControlError::HungUp),
+            Ok(_) if line.ends_with(b"\n") => {
+                let text = String::from_utf8_lossy(&line).into_owned();
+                line.clear();
+                if !take(Reply::read(text.trim_end())?) {
+                    return Ok(());
+                }
+            }
+            Ok(_) => return Err(ControlError::HungUp),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                (&stream).write_all(&watch).map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
 }
 
 /// `--socket`, else that of the runtime directory, else that of the installed service.

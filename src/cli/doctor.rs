@@ -38,7 +38,11 @@ pub(super) fn run(options: &Options, configuration: &Configuration) -> Exit {
         is_healthy &= finding.verdict != Verdict::Bad;
         terminal::say(&finding.to_string());
     };
-    tell(doctor::configuration(&configuration.checked.problems));
+    let needs_restart = report.as_ref().map_or(&[][..], |report| &report.needs_restart);
+    tell(doctor::configuration(
+        &configuration.checked.problems,
+        needs_restart,
+    ));
     tell(doctor::clock(Clock.now().wall, is_synchronised()));
     tell(doctor::dns(&look_up(effective)));
     tell(bridge(configuration, report.as_ref()));
@@ -60,7 +64,10 @@ pub(super) fn run(options: &Options, configuration: &Configuration) -> Exit {
 fn ask_the_daemon(options: &Options) -> Option<StatusReport> {
     match control_socket::ask(options, &Request::Status) {
         Ok(Reply::Status(report)) => Some(*report),
-        Ok(Reply::Done { .. } | Reply::Refused { .. } | Reply::NotUnderstood { .. }) | Err(_) => None,
+        Ok(
+            Reply::Done { .. } | Reply::Refused { .. } | Reply::NotUnderstood { .. } | Reply::Metrics { .. },
+        )
+        | Err(_) => None,
     }
 }
 
@@ -126,7 +133,10 @@ fn bridge(configuration: &Configuration, report: Option<&StatusReport>) -> Findi
     // A key in the query is nobody's business.
     let shown = shown.split('?').next().unwrap_or_default();
     let fact = match (report, &checked.config) {
-        (Some(report), _) => BridgeFact::Told(report),
+        (Some(report), _) => BridgeFact::Told {
+            report,
+            now: Clock.now().wall,
+        },
         (None, None) => BridgeFact::Unknown,
         (None, Some(config)) if !config.bridge.enabled => BridgeFact::Disabled,
         (None, Some(config)) => BridgeFact::Tried(connect(config, &configuration.secrets)),
@@ -144,6 +154,7 @@ fn connect(config: &Config, secrets: &SecretFiles) -> Result<(), LinkFault> {
         let (wakes, mut heard) = Wakes::channel();
         let links = Links::default();
         let request = LinkRequest {
+            only_with_another_token: false,
             url: config.bridge.url.clone(),
         };
         Bridge::new(config.bridge.clone(), secrets.clone(), Names::default())

@@ -74,7 +74,7 @@ pub(super) fn tell(answer: Result<Reply, ControlError>) -> Exit {
             terminal::complain(&format!("the daemon did not understand: {message}"));
             Exit::Failed
         }
-        Ok(Reply::Status(_)) => {
+        Ok(Reply::Status(_) | Reply::Metrics { .. }) => {
             terminal::complain("the daemon answered something else");
             Exit::Failed
         }

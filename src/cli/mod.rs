@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Checked};
-use crate::edge::config_files;
+use crate::config::Checked;
+use crate::edge::config_files::{self, ConfigFiles};
 use crate::edge::secrets::SecretFiles;
 
 mod check;
@@ -22,6 +22,7 @@ mod run;
 mod status;
 mod terminal;
 mod volume;
+mod watch;
 
 /// Runs the command line and says how the process shall exit.
 pub fn main() -> ExitCode {
@@ -135,6 +136,9 @@ enum Command {
     /// connected to once. Exits 1 on a fail.
     Doctor(Overrides),
     /// Show what the running daemon does: bridge, call, last call, last error
+    ///
+    /// With --watch the status is followed until Ctrl-C; with --json it is one object, with both one object a line
+    /// whenever something but the figures of a call changes. Exits 3 when the daemon is not running.
     Status(status::Arguments),
     /// Join a meeting, as the JoinMeeting directive does
     Join(join::Arguments),
@@ -176,7 +180,7 @@ impl CommandLine {
 
 /// The configuration as it was found, with what is to be said about it.
 struct Configuration {
-    main_file: PathBuf,
+    files: ConfigFiles,
     checked: Checked,
     secrets: SecretFiles,
 }
@@ -189,16 +193,11 @@ impl Configuration {
             .clone()
             .unwrap_or_else(|| PathBuf::from(config_files::MAIN_FILE));
         let flags = before.set.into_iter().chain(after.set).collect();
-        let mut checked = config::check(&config_files::read(&main_file, flags));
-        let secrets = SecretFiles::from_environment(config_files::directory_of(&main_file));
-        checked
-            .problems
-            .extend(check::file_warnings(&checked.effective, &secrets));
-        checked.problems.sort();
+        let files = ConfigFiles { main_file, flags };
         Self {
-            main_file,
-            checked,
-            secrets,
+            checked: files.check(),
+            secrets: files.secrets(),
+            files,
         }
     }
 }

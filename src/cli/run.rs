@@ -17,7 +17,7 @@ pub(super) fn run(configuration: &Configuration) -> ExitCode {
         terminal::complain(&problem.to_string());
     }
     match &checked.config {
-        Some(config) => daemon::run(config.clone(), configuration.secrets.clone()),
+        Some(config) => daemon::run(config.clone(), checked, configuration.files.clone()),
         None => Exit::WrongConfiguration.into(),
     }
 }

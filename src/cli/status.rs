@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Exit, Options, control_socket, terminal};
+use super::{Exit, Options, control_socket, terminal, watch};
 use crate::control::{
     CallReport, LastCallReport, MediaReport, Microphone, Power, Reply, Request, StatusReport, Utc,
 };
@@ -13,10 +13,16 @@ pub(super) struct Arguments {
     /// One JSON object, for programs
     #[arg(long)]
     json: bool,
+    /// Follow it: a live screen on a terminal, with --json a line whenever something changes
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Asks the daemon and shows its answer.
 pub(super) fn run(options: &Options, arguments: &Arguments) -> Exit {
+    if arguments.watch {
+        return watch::run(options, arguments.json);
+    }
     match control_socket::ask(options, &Request::Status) {
         Ok(Reply::Status(report)) if arguments.json => match serde_json::to_string(&report) {
             Ok(json) => {
@@ -31,7 +37,7 @@ pub(super) fn run(options: &Options, arguments: &Arguments) -> Exit {
         }
         Ok(Reply::NotUnderstood { message }) => failed(&format!("the daemon did not understand: {message}")),
         Ok(Reply::Refused { kind, message }) => failed(&format!("{kind}: {message}")),
-        Ok(Reply::Done { .. }) => failed("the daemon answered something else"),
+        Ok(Reply::Done { .. } | Reply::Metrics { .. }) => failed("the daemon answered something else"),
         Err(error) => {
             terminal::complain(&error.to_string());
             error.exit()
@@ -45,7 +51,7 @@ fn failed(why: &str) -> Exit {
 }
 
 /// A line a subject, its name in front.
-fn in_words(report: &StatusReport) -> Vec<String> {
+pub(super) fn in_words(report: &StatusReport) -> Vec<String> {
     let mut lines = vec![line("room", &room(report)), line("bridge", &bridge(report))];
     if report.local.status == "CONNECTED" {
         lines.push(line("voice engine", "connected on this device"));
@@ -74,6 +80,13 @@ fn in_words(report: &StatusReport) -> Vec<String> {
         .as_ref()
         .map(|error| format!("{}, at {}", error.message, error.at));
     lines.push(line("last error", last_error.as_deref().unwrap_or("none")));
+    if !report.needs_restart.is_empty() {
+        let words = format!(
+            "needed for {}: systemctl restart meetd",
+            report.needs_restart.join(", ")
+        );
+        lines.push(line("restart", &words));
+    }
     lines
 }
 

@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 
 use super::*;
+use crate::config;
 
 #[test]
 fn the_command_line_is_sound() {
@@ -122,37 +123,6 @@ fn the_effective_configuration_tells_where_each_value_comes_from() {
     assert!(!lines.concat().contains("hunter2"));
     // Every key but the templates of providers, of which one is set.
     assert_eq!(lines.len(), config::keys::KEYS.len() - 3 + 1);
-}
-
-#[test]
-fn a_missing_token_is_a_warning_that_explains_credentials() {
-    let directory = tempfile::tempdir().unwrap();
-    let secrets = SecretFiles::new(None, directory.path().to_owned());
-    let warnings = check::file_warnings(&checked("").effective, &secrets);
-    let lines: Vec<_> = warnings.iter().map(ToString::to_string).collect();
-    let token = directory.path().join("bridge-token");
-    let expected = format!(
-        "warning: meetd.toml:1: bridge.token_file: there is no file {}; it is looked for in $CREDENTIALS_DIRECTORY, \
-         which only the service has, then beside the configuration file; a credential is a copy made at service start: \
-         a token that rotates needs an absolute path",
-        token.display()
-    );
-    assert_eq!(lines, [expected]);
-    std::fs::write(&token, "hunter2").unwrap();
-    assert_eq!(check::file_warnings(&checked("").effective, &secrets), []);
-}
-
-#[test]
-fn a_token_that_is_a_credential_is_remarked() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("bridge-token"), "hunter2").unwrap();
-    let secrets = SecretFiles::new(Some(directory.path().to_owned()), PathBuf::from("/nowhere"));
-    let warnings = check::file_warnings(&checked("").effective, &secrets);
-    let sentences: Vec<_> = warnings.iter().map(|warning| warning.sentence.as_str()).collect();
-    assert_eq!(
-        sentences,
-        ["a credential is a copy made at service start: a token that rotates needs an absolute path"]
-    );
 }
 
 fn read(arguments: &[&str]) -> Result<CommandLine, clap::Error> {

@@ -26,15 +26,13 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
     look.sip();
     look.media();
     look.calendar();
+    look.metrics();
     look.not_in_this_build();
     look.problems
 }
 
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
-const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[
-    ("calendar.source", "this build has no calendar"),
-    ("log.metrics", "this build serves no figures"),
-];
+const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[("calendar.source", "this build has no calendar")];
 
 /// Whether this build speaks to sound cards.
 const HAS_CARDS: bool = cfg!(feature = "alsa");
@@ -165,6 +163,21 @@ impl Look<'_> {
         if self.is_set("calendar.source") && !self.is_set("calendar.url") && self.is_sound(&["calendar.url"])
         {
             self.error("calendar.source", "it needs calendar.url".to_owned());
+        }
+    }
+
+    fn metrics(&mut self) {
+        let address = self
+            .text("log.metrics")
+            .and_then(|text| addresses::socket_address(text).ok());
+        if let Some(address) = address
+            && !address.ip().is_loopback()
+        {
+            let sentence = format!(
+                "{address} can be reached from other machines, and nobody is asked for a password there; allowed: an \
+                 address of this machine alone, such as \"127.0.0.1:9560\""
+            );
+            self.error("log.metrics", sentence);
         }
     }
 

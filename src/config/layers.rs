@@ -93,6 +93,14 @@ impl Effective {
         self.start.clone().unwrap_or(Origin::Default)
     }
 
+    /// Gives a key the value and the place that it has in another one.
+    pub fn take_over(&mut self, other: &Self, key: &str) {
+        match other.values.get(key) {
+            Some(held) => self.values.insert(key.to_owned(), held.clone()),
+            None => self.values.remove(key),
+        };
+    }
+
     /// All keys with their values and places: the table's in its order, each provider's after the calls'.
     pub fn rows(&self) -> Vec<(&str, &Value, &Origin)> {
         let position = |name: &str| {
@@ -217,13 +225,25 @@ impl Reading {
     fn flag(&mut self, flag: &str) {
         match flag.split_once('=') {
             Some((key, text)) => self.text(key.trim(), text, Origin::Flag, str::to_owned),
-            // Nothing of it is repeated: it may be a value without its key.
-            None => self.problems.push(Problem::error(
-                Origin::Flag,
-                "",
-                "a --set has no =; write --set section.key=VALUE",
-            )),
+            None => self.flag_without_value(flag.trim()),
         }
+    }
+
+    fn flag_without_value(&mut self, flag: &str) {
+        let name = normalized_key(flag);
+        if let Some(key) = key_names::find(&name) {
+            let sentence = format!(
+                "--set gives it no value; write --set {name}=VALUE, where VALUE is {}",
+                key.kind.allowed()
+            );
+            return self.problems.push(Problem::error(Origin::Flag, name, sentence));
+        }
+        // Nothing of it is repeated: it may be a value without its key.
+        let sentence = match key_names::nearest(&name) {
+            Some(right) => format!("a --set has no =; did you mean --set {right}=VALUE?"),
+            None => "a --set has no =; write --set section.key=VALUE".to_owned(),
+        };
+        self.problems.push(Problem::error(Origin::Flag, "", sentence));
     }
 
     fn text(&mut self, name: &str, text: &str, origin: Origin, spell: impl Fn(&str) -> String) {

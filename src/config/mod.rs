@@ -1,8 +1,9 @@
 //! From files, environment and flags to one checked configuration.
 //!
 //! [`keys`] is the table of all keys. [`layers`] reads each layer and merges them, [`settings`] turns the result into
-//! every module's `Settings`, [`agreement`] sees whether the values fit each other and this build. All problems are
-//! found at once. Everything here is pure: `edge::config_files` reads the files.
+//! every module's `Settings`, [`agreement`] sees whether the values fit each other and this build; [`reload`] lays what
+//! was read again over what is in force. All problems are found at once. Everything here is pure: `edge::config_files`
+//! reads the files.
 
 use std::net::SocketAddr;
 
@@ -19,6 +20,7 @@ pub mod layers;
 pub mod manual;
 pub mod problem;
 pub mod providers;
+pub mod reload;
 pub mod settings;
 pub mod value;
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub sip_network: SipNetwork,
     /// `log.level`.
     pub log_level: tracing::Level,
+    /// `log.metrics`: where figures are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What the edge needs of the `[sip]` section to reach far ends.

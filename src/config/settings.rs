@@ -48,6 +48,7 @@ impl Reader<'_> {
             sip_password_file: self.optional("sip.password_file"),
             sip_network: self.sip_network()?,
             log_level: self.parsed("log.level", log_level)?,
+            metrics: self.parsed_or_none("log.metrics", addresses::socket_address),
         })
     }
 
@@ -183,7 +184,10 @@ impl Reader<'_> {
     fn codecs(&mut self) -> Option<Vec<CodecName>> {
         let mut codecs = Vec::new();
         for name in self.list("media.codecs")? {
-            let codec = CodecName::BUILT_IN.into_iter().find(|codec| codec.name() == name);
+            let codec = CodecName::BUILT_IN
+                .iter()
+                .copied()
+                .find(|codec| codec.name() == name);
             codecs.extend(codec.filter(|codec| !codecs.contains(codec)));
         }
         Some(codecs)

@@ -15,9 +15,23 @@ use crate::network::Transport;
 fn good_configurations_are_usable_and_remarked_as_expected() {
     for example in examples("good") {
         let checked = check(&example.sources);
-        assert_eq!(lines(&checked), example.expected, "{}", example.name);
+        assert_eq!(
+            lines(&checked),
+            in_this_build(&example.expected),
+            "{}",
+            example.name
+        );
         assert!(checked.config.is_some(), "{}", example.name);
     }
+}
+
+/// Without the remarks about what this build has after all.
+fn in_this_build(expected: &str) -> String {
+    let has_opus = CodecName::BUILT_IN.iter().any(|codec| codec.name() == "opus");
+    let remarks = expected
+        .lines()
+        .filter(|line| !(has_opus && line.ends_with("skipped: opus")));
+    remarks.map(|line| format!("{line}\n")).collect()
 }
 
 #[test]

@@ -128,10 +128,14 @@ fn the_status_has_exactly_the_promised_fields() -> Result<(), serde_json::Error>
     assert_eq!(
         names(&value),
         promised(
-            "version endpointId connection local auth dialogs call lastCall registered power volume muted lastError"
+            "version endpointId connection local auth dialogs call lastCall registered power volume muted lastError \
+             needsRestart"
         )
     );
-    assert_eq!(names(&value["connection"]), promised("status reason since"));
+    assert_eq!(
+        names(&value["connection"]),
+        promised("status reason since certificateExpires")
+    );
     assert_eq!(names(&value["local"]), promised("status reason"));
     assert_eq!(names(&value["auth"]), promised("state error"));
     assert_eq!(names(&value["dialogs"][0]), promised("assistantId state"));
@@ -198,6 +202,7 @@ fn status() -> StatusReport {
             status: "CONNECTED".to_owned(),
             reason: "SUCCESS".to_owned(),
             since: Some(at),
+            certificate_expires: None,
         },
         local: LocalReport {
             status: "DISCONNECTED".to_owned(),
@@ -245,5 +250,6 @@ fn status() -> StatusReport {
             at,
             message: "the bridge answered HTTP 503".to_owned(),
         }),
+        needs_restart: vec!["sip.listen".to_owned()],
     }
 }

@@ -15,6 +15,7 @@ use crate::network::{FlowEvent, FlowId, FlowRequest, NamesAnswer, QueryId, Quest
 use crate::record::Slot;
 
 const FLOW: FlowId = FlowId(1);
+const CONFIGURATION: &str = "[room]\nendpoint_id = \"room\"\n[bridge]\nurl = \"wss://bridge.example.com/\"\n";
 
 #[test]
 fn the_longest_way_out_stays_below_the_two_seconds_that_are_promised() {
@@ -258,6 +259,57 @@ fn a_flood_of_datagrams_holds_up_no_deadline() {
     assert_eq!(run_script(script, |_| {}).code, 0);
 }
 
+#[test]
+fn a_changed_file_is_taken_and_a_wrong_one_is_refused() {
+    let good = CONFIGURATION.replace("bridge.example", "other.example");
+    let wrong = CONFIGURATION.replace("wss://", "ftp://");
+    for (text, is_right) in [(&good, true), (&wrong, false)] {
+        let seen = run_script(
+            Script::new(|wake, effects| {
+                if let Wake::Reload(_) = wake {
+                    effects.push(Effect::Exit(0));
+                }
+            }),
+            |running| {
+                let file = running.reloading.files().main_file.clone();
+                std::fs::write(file, text).unwrap();
+                running.reloading.ask();
+            },
+        );
+        match &seen.wakes[..] {
+            [Wake::Start, Wake::Reload(Reload::Config { config, .. })] if is_right => {
+                assert_eq!(config.bridge.url, "wss://other.example.com/");
+            }
+            [Wake::Start, Wake::Reload(Reload::Refused { why })] if !is_right => {
+                assert!(why.contains(":4: bridge.url: "), "{why}");
+            }
+            wakes => panic!("{text}: {wakes:?}"),
+        }
+    }
+}
+
+#[test]
+fn who_asks_while_the_files_are_read_gets_what_they_hold_then() {
+    let seen = run_script(
+        Script::new(|wake, effects| {
+            if let Wake::Reload(_) = wake {
+                effects.push(Effect::Exit(0));
+            }
+        }),
+        |running| {
+            let file = running.reloading.files().main_file.clone();
+            std::fs::write(&file, "nonsense").unwrap();
+            running.reloading.ask();
+            std::fs::write(&file, CONFIGURATION.replace("bridge.example", "other.example")).unwrap();
+            running.reloading.ask();
+        },
+    );
+    let [Wake::Start, Wake::Reload(Reload::Config { config, .. })] = &seen.wakes[..] else {
+        panic!("{:?}", seen.wakes);
+    };
+    assert_eq!(config.bridge.url, "wss://other.example.com/");
+}
+
 fn listen() -> Effect {
     let bind = (Ipv4Addr::LOCALHOST, 0).into();
     Effect::OpenFlow {
@@ -341,11 +393,19 @@ fn running(script: Script<'_>) -> (Loop<Script<'_>>, tempfile::TempDir) {
             bridge: bridge_settings(),
             media: media_settings(),
             sip: Default::default(),
+            metrics: None,
         },
         secrets,
         store,
         wakes,
         Chance::from_seed([1; 32]),
     );
-    (Loop::new(script, world, heard, Journal::unread()).unwrap(), state)
+    let files = ConfigFiles {
+        main_file: state.path().join("meetd.toml"),
+        flags: Vec::new(),
+    };
+    std::fs::write(&files.main_file, CONFIGURATION).unwrap();
+    let reloading = Reloading::new(files.clone(), &files.check(), Journal::unread());
+    let running = Loop::new(script, world, heard, files.secrets(), reloading).unwrap();
+    (running, state)
 }

@@ -42,6 +42,9 @@ pub enum Input {
     /// The audio side of one of its calls speaks ([`media::Event::Reserved`], `ReserveFailed` and `DigitsSent`
     /// come here).
     Media(CallId, media::Event),
+    /// The settings were read again. They count for the calls that come; a call that is up keeps its own, and sockets
+    /// that listen stay.
+    Settings(Box<Settings>),
     /// A deadline may have come.
     Deadline,
 }

@@ -1,9 +1,14 @@
 //! The bridge: what the daemon says of it, or what one try of our own came to.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Finding, bad, doubtful, good};
 use crate::bridge::failure::Failure;
 use crate::bridge::link::LinkFault;
-use crate::control::StatusReport;
+use crate::control::{StatusReport, Utc};
+
+/// A certificate with less than this left should have been renewed by itself: most are, a third before their end.
+const RENEWAL: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What is known of the bridge.
 #[derive(Clone, Debug)]
@@ -13,7 +18,12 @@ pub enum BridgeFact<'a> {
     /// `bridge.enabled = false`.
     Disabled,
     /// The running daemon was asked.
-    Told(&'a StatusReport),
+    Told {
+        /// What it said.
+        report: &'a StatusReport,
+        /// When, on the wall clock.
+        now: Timestamp,
+    },
     /// No daemon runs: we connected once.
     Tried(Result<(), LinkFault>),
 }
@@ -33,10 +43,19 @@ pub fn bridge(fact: &BridgeFact<'_>, url: &str) -> Finding {
             let reason = consequence.connection.reason.name();
             bad(NAME, format!("{url}: {fault}; {}", remedy(reason)))
         }
-        BridgeFact::Told(report) if report.connection.status == "CONNECTED" => {
-            good(NAME, format!("the daemon is connected to {url}"))
+        BridgeFact::Told { report, now } if report.connection.status == "CONNECTED" => {
+            match report.connection.certificate_expires {
+                Some(Utc(expires)) if expires.duration_since(*now) < RENEWAL => doubtful(
+                    NAME,
+                    format!(
+                        "the daemon is connected to {url}, whose certificate expires on {}; tell its operator to renew it",
+                        expires.strftime("%Y-%m-%d")
+                    ),
+                ),
+                Some(_) | None => good(NAME, format!("the daemon is connected to {url}")),
+            }
         }
-        BridgeFact::Told(report) => {
+        BridgeFact::Told { report, .. } => {
             let reason = report.connection.reason.as_str();
             let why = report
                 .last_error

@@ -67,8 +67,9 @@ fn finding(verdict: Verdict, name: &'static str, sentence: impl Into<String>) ->
     }
 }
 
-/// The first problem stands for all: `meetd check` shows the rest.
-pub fn configuration(problems: &[Problem]) -> Finding {
+/// The first problem stands for all: `meetd check` shows the rest. `needs_restart`: the keys whose changed values the
+/// running daemon has yet to take.
+pub fn configuration(problems: &[Problem], needs_restart: &[String]) -> Finding {
     let errors: Vec<_> = problems.iter().filter(|problem| problem.is_error()).collect();
     match (errors.first(), problems.first()) {
         (Some(first), _) => bad(
@@ -76,6 +77,13 @@ pub fn configuration(problems: &[Problem]) -> Finding {
             format!(
                 "{first}; correct it{}, then: systemctl start meetd",
                 others(errors.len())
+            ),
+        ),
+        (None, _) if !needs_restart.is_empty() => doubtful(
+            "configuration",
+            format!(
+                "changed values of {} count after: systemctl restart meetd",
+                needs_restart.join(", ")
             ),
         ),
         (None, Some(first)) => doubtful(

@@ -65,7 +65,7 @@ fn what_is_right_is_ok() {
         fault: None,
     };
     for finding in [
-        configuration(&[]),
+        configuration(&[], &[]),
         clock(Timestamp::constant(1_800_000_000, 0), Some(true)),
         dns(&[named]),
         sip(1, false, None),
@@ -88,14 +88,14 @@ fn errors_come_before_warnings_and_the_rest_is_counted() {
         sentence: "it is wrong".to_owned(),
     };
     use crate::config::problem::Severity::{Error, Warning};
-    let both = configuration(&[problem(Warning), problem(Error), problem(Error)]);
+    let both = configuration(&[problem(Warning), problem(Error), problem(Error)], &[]);
     assert_eq!(
         both.to_string(),
         "fail configuration: meetd.toml:3: bridge.url: it is wrong; correct it (and 1 more: meetd check), then: \
          systemctl start meetd"
     );
     assert_eq!(
-        configuration(&[problem(Warning)]).to_string(),
+        configuration(&[problem(Warning)], &[]).to_string(),
         "warn configuration: meetd.toml:3: bridge.url: it is wrong"
     );
 }
@@ -118,4 +118,42 @@ fn sound_that_nobody_makes_or_hears_is_said() {
         assert_eq!(audio(&[end(device)]).verdict, Verdict::Doubtful, "{device}");
     }
     assert_eq!(audio(&[end("file:/tmp/a.wav")]).verdict, Verdict::Good);
+}
+
+#[test]
+fn what_waits_for_a_restart_is_remarked() {
+    let waiting = ["sip.listen".to_owned()];
+    assert_eq!(
+        configuration(&[], &waiting).to_string(),
+        "warn configuration: changed values of sip.listen count after: systemctl restart meetd"
+    );
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_remarked_before_it_does() {
+    let now = Timestamp::constant(1_800_000_000, 0);
+    let line = |days: i64| {
+        let expires = now + jiff::SignedDuration::from_hours(24 * days);
+        let mut report = connected();
+        report.connection.certificate_expires = Some(crate::control::Utc(expires));
+        bridge(&BridgeFact::Told { report: &report, now }, "wss://b.example.com/").to_string()
+    };
+    assert_eq!(
+        line(20),
+        "ok bridge: the daemon is connected to wss://b.example.com/"
+    );
+    assert!(line(13).starts_with("warn bridge: "), "{}", line(13));
+    assert!(line(13).contains("expires on 2027-01-28"), "{}", line(13));
+}
+
+fn connected() -> crate::control::StatusReport {
+    serde_json::from_value(serde_json::json!({
+        "version": "0.1.0", "endpointId": "room",
+        "connection": {"status": "CONNECTED", "reason": "SUCCESS", "since": null},
+        "local": {"status": "DISCONNECTED", "reason": "NONE"},
+        "auth": {"state": "REFRESHED", "error": "NO_ERROR"},
+        "dialogs": [], "call": null, "lastCall": null, "registered": null,
+        "power": "on", "volume": 50, "muted": false, "lastError": null,
+    }))
+    .unwrap()
 }

@@ -4,13 +4,41 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::config::Sources;
+use crate::config::{self, Checked, Sources};
+
+use super::named_files;
+use super::secrets::SecretFiles;
 
 /// Where the main file is unless `--config` says otherwise.
 pub const MAIN_FILE: &str = "/etc/meetd/meetd.toml";
 
 /// The largest configuration file, in bytes: a hundred times what a room needs.
 const LARGEST: u64 = 1 << 20;
+
+/// Where a configuration comes from: it can be read again.
+#[derive(Clone, Debug)]
+pub struct ConfigFiles {
+    /// The main file; `conf.d` is beside it.
+    pub main_file: PathBuf,
+    /// The `--set` arguments.
+    pub flags: Vec<String>,
+}
+
+impl ConfigFiles {
+    /// Reads and checks everything, the files that it names included.
+    pub fn check(&self) -> Checked {
+        let mut checked = config::check(&read(&self.main_file, self.flags.clone()));
+        let warnings = named_files::warnings(&checked.effective, &self.secrets());
+        checked.problems.extend(warnings);
+        checked.problems.sort();
+        checked
+    }
+
+    /// Where the secrets are that it names.
+    pub fn secrets(&self) -> SecretFiles {
+        SecretFiles::from_environment(directory_of(&self.main_file))
+    }
+}
 
 /// Reads everything from disk and environment. What cannot be read is told in [`Sources::unreadable`].
 pub fn read(main_file: &Path, flags: Vec<String>) -> Sources {
@@ -116,7 +144,7 @@ mod tests {
         let directory = tempfile::tempdir()?;
         let main_file = directory.path().join("meetd.toml");
         let sources = read(&main_file, Vec::new());
-        let problems: Vec<_> = crate::config::check(&sources)
+        let problems: Vec<_> = config::check(&sources)
             .problems
             .iter()
             .filter(|problem| problem.is_error())

@@ -157,7 +157,7 @@ fn group_number(groups: &str, name: &str) -> Option<u32> {
 async fn serve_client(
     stream: UnixStream,
     link: LinkId,
-    end: LinkEnd,
+    mut end: LinkEnd,
     wakes: Wakes,
     _permit: OwnedSemaphorePermit,
 ) {
@@ -168,9 +168,11 @@ async fn serve_client(
             event: LinkEvent::Opened,
         })
         .await;
+    let given_up = Arc::clone(&end.given_up);
     let why = tokio::select! {
         why = read_requests(reader, link, &wakes) => why,
-        why = write_answers(writer, end) => why,
+        why = write_answers(writer, &mut end) => why,
+        () = given_up.notified() => "too many answers wait for it",
     };
     let event = LinkEvent::Lost(LinkFault::Ended(why.to_owned()));
     wakes.send(Wake::Link { link, event }).await;
@@ -199,7 +201,7 @@ async fn read_requests(reader: OwnedReadHalf, link: LinkId, wakes: &Wakes) -> &'
     }
 }
 
-async fn write_answers(mut writer: OwnedWriteHalf, mut end: LinkEnd) -> &'static str {
+async fn write_answers(mut writer: OwnedWriteHalf, end: &mut LinkEnd) -> &'static str {
     while let Some(order) = end.orders.recv().await {
         let mut text = match order {
             Order::Send(Frame::Text(text)) => text,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 
 use crate::agent::Wake;
 use crate::bridge::link::{Frame, LinkEvent, LinkFault, LinkId};
@@ -32,6 +32,8 @@ pub enum Order {
 pub struct LinkEnd {
     /// What to do; `None` when the link was given up.
     pub orders: mpsc::Receiver<Order>,
+    /// Says that too much waits for a far end that takes nothing: the task ends at once, and nobody hears of it.
+    pub given_up: Arc<Notify>,
     _unfinished: Unfinished,
 }
 
@@ -41,8 +43,18 @@ pub struct Links(Arc<Mutex<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
-    open: BTreeMap<LinkId, mpsc::Sender<Order>>,
+    open: BTreeMap<LinkId, Open>,
     leaving: Option<Leaving>,
+}
+
+/// Taking ──queue full──> Overflown ──its loss is heard──> (none)
+#[derive(Debug)]
+enum Open {
+    Taking {
+        orders: mpsc::Sender<Order>,
+        given_up: Arc<Notify>,
+    },
+    Overflown,
 }
 
 impl Links {
@@ -50,9 +62,15 @@ impl Links {
     pub fn add(&self, link: LinkId) -> LinkEnd {
         let (sender, orders) = mpsc::channel(QUEUE);
         let mut table = self.table();
-        table.open.insert(link, sender);
+        let given_up = Arc::new(Notify::new());
+        let taking = Open::Taking {
+            orders: sender,
+            given_up: Arc::clone(&given_up),
+        };
+        table.open.insert(link, taking);
         LinkEnd {
             orders,
+            given_up,
             _unfinished: table.leaving.get_or_insert_default().unfinished(),
         }
     }
@@ -60,7 +78,7 @@ impl Links {
     /// Queues a frame. A link whose queue is full is lost, which the wake says.
     pub fn send(&self, link: LinkId, frame: Frame) -> Option<Wake> {
         let mut table = self.table();
-        let Some(orders) = table.open.get(&link) else {
+        let Some(Open::Taking { orders, given_up }) = table.open.get(&link) else {
             tracing::debug!(link = ?link, "a frame for a link that is gone");
             return None;
         };
@@ -68,7 +86,8 @@ impl Links {
             // Its own task says why it ended.
             Ok(()) | Err(TrySendError::Closed(_)) => None,
             Err(TrySendError::Full(_)) => {
-                table.open.remove(&link);
+                given_up.notify_one();
+                table.open.insert(link, Open::Overflown);
                 Some(Wake::Link {
                     link,
                     event: LinkEvent::Lost(LinkFault::WriteStuck),
@@ -79,7 +98,7 @@ impl Links {
 
     /// Closes a link after what was queued. Nothing is heard of it from here on.
     pub fn close(&self, link: LinkId, code: u16) {
-        if let Some(orders) = self.table().open.remove(&link) {
+        if let Some(Open::Taking { orders, .. }) = self.table().open.remove(&link) {
             // A full queue is a far end that takes nothing, no close frame either.
             let _ = orders.try_send(Order::Close(code));
         }
@@ -90,7 +109,9 @@ impl Links {
         let mut table = self.table();
         match event {
             Some(LinkEvent::Lost(_)) => table.open.remove(&link).is_some(),
-            Some(LinkEvent::Opened | LinkEvent::Pong) | None => table.open.contains_key(&link),
+            Some(LinkEvent::Certificate { .. } | LinkEvent::Opened | LinkEvent::Pong) | None => {
+                matches!(table.open.get(&link), Some(Open::Taking { .. }))
+            }
         }
     }
 
@@ -98,8 +119,10 @@ impl Links {
     pub async fn finish(&self, limit: Duration) {
         let leaving = {
             let mut table = self.table();
-            for (_, orders) in std::mem::take(&mut table.open) {
-                let _ = orders.try_send(Order::Close(GOING_AWAY));
+            for (_, open) in std::mem::take(&mut table.open) {
+                if let Open::Taking { orders, .. } = open {
+                    let _ = orders.try_send(Order::Close(GOING_AWAY));
+                }
             }
             table.leaving.take()
         };
@@ -145,17 +168,18 @@ mod tests {
     #[test]
     fn a_far_end_that_takes_nothing_loses_its_link_at_the_bound() {
         let links = Links::default();
-        let _end = links.add(LINK);
+        let end = links.add(LINK);
         for _ in 0..QUEUE {
             assert!(links.send(LINK, Frame::Ping).is_none());
         }
-        assert!(matches!(
-            links.send(LINK, Frame::Ping),
-            Some(Wake::Link {
-                link: LINK,
-                event: LinkEvent::Lost(LinkFault::WriteStuck)
-            })
-        ));
+        let Some(Wake::Link { link: LINK, event }) = links.send(LINK, Frame::Ping) else {
+            panic!("nobody is told");
+        };
+        assert_eq!(event, LinkEvent::Lost(LinkFault::WriteStuck));
         assert!(links.send(LINK, Frame::Ping).is_none());
+        assert!(!links.hears(LINK, None), "what it still says is not heard");
+        assert!(links.hears(LINK, Some(&event)), "its loss is");
+        assert!(!links.hears(LINK, Some(&event)), "once");
+        crate::edge::testing::in_runtime(async { end.given_up.notified().await });
     }
 }

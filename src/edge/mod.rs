@@ -10,6 +10,8 @@ pub mod journal;
 pub mod leaving;
 pub mod links;
 pub mod local_link;
+pub mod metrics;
+pub mod named_files;
 pub mod names;
 pub mod network_changes;
 pub mod secrets;

@@ -1,4 +1,4 @@
-//! What the service manager is told: READY, STATUS, STOPPING and the watchdog's ping. Without a `NOTIFY_SOCKET`
+//! What the service manager is told: READY, RELOADING, STATUS, STOPPING and the watchdog's ping. Without a `NOTIFY_SOCKET`
 //! nothing is said.
 
 use std::time::Duration;
@@ -16,6 +16,14 @@ pub fn notify(readiness: &Readiness) {
     }
 }
 
+/// The configuration is being read again; READY follows (sd_notify(3): with the time, or it is refused).
+pub fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(time) => send_all(&[NotifyState::Reloading, time]),
+        Err(error) => tracing::debug!(error = %error, "the time of a reload cannot be told"),
+    }
+}
+
 /// How often the watchdog wants to hear from the loop: half of `WATCHDOG_USEC`; `None` when it is not set for us.
 pub fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled()
@@ -29,7 +37,11 @@ pub fn ping_watchdog() {
 }
 
 fn send(state: &NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
+    send_all(std::slice::from_ref(state));
+}
+
+fn send_all(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(error = %error, "the service manager did not take a notification");
     }
 }

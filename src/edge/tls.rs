@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,6 +24,9 @@ use tokio_rustls::client::TlsStream;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::network::{CertFault, ConnectFault};
+
+/// The year 9999 and after, in seconds: the last that a certificate can name (RFC 5280 4.1.2.5).
+const END_OF_TIME: u64 = 253_402_300_800;
 
 /// What is trusted for one kind of connection.
 #[derive(Clone, Debug)]
@@ -89,6 +93,32 @@ impl Trust {
                 (other, _) => other,
             })
         })
+    }
+
+    /// When the certificate expires that the server of this connection showed.
+    pub fn expires<S>(stream: &TlsStream<S>) -> Option<jiff::Timestamp> {
+        let (_, connection) = stream.get_ref();
+        let certificate = EndEntityCert::try_from(connection.peer_certificates()?.first()?).ok()?;
+        let provider = rustls::crypto::ring::default_provider();
+        // Nothing is valid at the end of time: the fault of the certificate itself comes first, and says since when.
+        let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(END_OF_TIME));
+        let fault = certificate
+            .verify_for_usage(
+                provider.signature_verification_algorithms.all,
+                &[],
+                &[],
+                end_of_time,
+                KeyUsage::server_auth(),
+                None,
+                None,
+            )
+            .err()?;
+        match fault {
+            webpki::Error::CertExpired { not_after, .. } => {
+                jiff::Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()
+            }
+            _ => None,
+        }
     }
 
     fn prepare(&self) -> Result<Prepared, CertFault> {

@@ -1,13 +1,14 @@
 //! All of the world that the agent's effects change, behind one match.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::agent::{Effect, Wake};
 use crate::call::CallId;
 use crate::chance::Chance;
-use crate::config::SipNetwork;
+use crate::config::{Config, SipNetwork};
 use crate::{bridge, media};
 
 use super::audio::Audio;
@@ -15,6 +16,7 @@ use super::control_socket::{ControlFault, ControlSocket};
 use super::flow::Flows;
 use super::links::Links;
 use super::local_link::{LocalFault, LocalLink};
+use super::metrics::Metrics;
 use super::names::Names;
 use super::secrets::SecretFiles;
 use super::store::Store;
@@ -34,11 +36,17 @@ pub struct World {
     local: LocalLink,
     links: Links,
     flows: Flows,
+    /// Those of the system, for the bridge.
+    system_names: Names,
+    /// For SIP: those of `sip.resolver`, else the same.
     names: Names,
     audio: Audio,
     /// The calls whose audio is heard.
     sounding: BTreeSet<CallId>,
     store: Store,
+    secrets: SecretFiles,
+    /// Where figures shall be served, and the port if that could be opened.
+    metrics: (Option<SocketAddr>, Option<Metrics>),
     wakes: Wakes,
 }
 
@@ -51,6 +59,27 @@ pub struct Settings {
     pub media: media::Settings,
     /// What `[sip]` says of certificates and name servers.
     pub sip: SipNetwork,
+    /// `log.metrics`.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Settings {
+    /// Those of this configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            bridge: config.bridge.clone(),
+            media: config.media.clone(),
+            sip: config.sip_network.clone(),
+            metrics: config.metrics,
+        }
+    }
+}
+
+fn names_for(settings: &SipNetwork, system_names: &Names) -> Names {
+    match settings.resolver {
+        Some(server) => Names::of_server(server),
+        None => system_names.clone(),
+    }
 }
 
 fn sip_trust(settings: &SipNetwork, secrets: &SecretFiles) -> Trust {
@@ -79,7 +108,7 @@ pub enum Carried {
 impl World {
     /// The world as these settings have it; nothing is opened.
     pub fn new(settings: Settings, secrets: SecretFiles, store: Store, wakes: Wakes, chance: Chance) -> Self {
-        let names = Names::default();
+        let system_names = Names::default();
         let trust = sip_trust(&settings.sip, &secrets);
         let links = Links::default();
         let local = LocalLink::new(
@@ -90,14 +119,46 @@ impl World {
         );
         Self {
             local,
-            bridge: Bridge::new(settings.bridge, secrets, names.clone()),
+            bridge: Bridge::new(settings.bridge, secrets.clone(), system_names.clone()),
             links,
             flows: Flows::new(trust, wakes.clone()),
-            names: settings.sip.resolver.map_or(names, Names::of_server),
+            names: names_for(&settings.sip, &system_names),
+            system_names,
             audio: Audio::new(settings.media, wakes.sender(), chance),
             sounding: BTreeSet::new(),
             store,
+            secrets,
+            metrics: (None, None),
             wakes,
+        }
+    }
+
+    /// From the next connection, and the next call, on these count; what is open stays as it is.
+    pub fn reload(&mut self, settings: Settings) {
+        self.flows.set_trust(sip_trust(&settings.sip, &self.secrets));
+        self.names = names_for(&settings.sip, &self.system_names);
+        self.bridge = Bridge::new(settings.bridge, self.secrets.clone(), self.system_names.clone());
+        self.audio.set(settings.media);
+        self.serve_metrics(settings.metrics);
+    }
+
+    /// Serves figures there and nowhere else. Must be called inside the runtime.
+    pub fn serve_metrics(&mut self, address: Option<SocketAddr>) {
+        if self.metrics.0 == address {
+            return;
+        }
+        // The former port closes first: it may be the same one.
+        self.metrics = (address, None);
+        let Some(address) = address else {
+            return;
+        };
+        match Metrics::open(address, self.links.clone(), self.wakes.clone()) {
+            Ok(metrics) => self.metrics.1 = Some(metrics),
+            Err(error) => {
+                tracing::error!(
+                    "log.metrics: {address} cannot be listened at: {error}; no figures are served"
+                );
+            }
         }
     }
 
@@ -173,7 +234,12 @@ impl World {
             Wake::Link { link, event } => self.links.hears(*link, Some(event)),
             Wake::Flow { flow, event } => self.flows.hears(*flow, event),
             Wake::Media { call, .. } => self.sounding.contains(call),
-            Wake::Start | Wake::Names { .. } | Wake::Stored(_) | Wake::Signal(_) | Wake::Deadline => true,
+            Wake::Start
+            | Wake::Names { .. }
+            | Wake::Stored(_)
+            | Wake::Signal(_)
+            | Wake::Reload(_)
+            | Wake::Deadline => true,
         }
     }
 

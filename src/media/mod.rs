@@ -10,12 +10,13 @@ use crate::call::DigitScript;
 pub mod call_tones;
 pub mod codec;
 pub mod digits;
-pub mod jitter;
 pub mod loudspeaker;
 pub mod mos;
 pub mod plan;
+pub mod playout;
 pub mod quality;
 pub mod receiver;
+pub mod reports;
 pub mod resample;
 pub mod sender;
 pub mod srtp;
@@ -23,8 +24,8 @@ pub mod stream;
 
 pub use call_tones::CallTone;
 pub use loudspeaker::Loudspeaker;
-pub use plan::{CodecName, Direction, Plan};
-pub use stream::Stream;
+pub use plan::{CodecName, Control, Direction, Plan, TelephoneEvent};
+pub use stream::{Leaving, Stream};
 
 /// The beat of all audio here.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -106,11 +107,13 @@ pub struct Figures {
     pub concealed_percent: f32,
     /// From the far end's network to the loudspeaker: how long audio is gathered and held back.
     pub playout_delay: Duration,
+    /// To the far end and back, when its reports told.
+    pub round_trip: Option<Duration>,
     /// The estimated mean opinion score (ITU-T G.107), 1 to 4.5; `None` before anything was heard.
     pub mos: Option<f32>,
     /// Whether the far end should hear the room: neither on hold nor muted.
     pub is_sending: bool,
-    /// How long ago the last packet came; since the start, or since hold ended, when none did. Zero while the far
+    /// How long ago the last packet came, of audio or RTCP; since the start, or since hold ended, when none did. Zero while the far
     /// end is not to send.
     pub silent_for: Duration,
     /// The level of what was received lately, in dBFS (−127 for silence).

@@ -8,6 +8,9 @@ use super::srtp::Keys;
 /// A codec that we may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CodecName {
+    /// Opus (RFC 6716, RFC 7587), a dynamic payload type.
+    #[cfg(feature = "opus")]
+    Opus,
     /// G.722 at 64 kbit/s, static payload type 9.
     G722,
     /// G.711 μ-law, static payload type 0.
@@ -18,20 +21,30 @@ pub enum CodecName {
 
 impl CodecName {
     /// Those that are built in, in our order of preference.
-    pub const BUILT_IN: [Self; 3] = [Self::G722, Self::Pcmu, Self::Pcma];
+    pub const BUILT_IN: &[Self] = &[
+        #[cfg(feature = "opus")]
+        Self::Opus,
+        Self::G722,
+        Self::Pcmu,
+        Self::Pcma,
+    ];
 
     /// As the configuration spells it.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => "opus",
             Self::G722 => "g722",
             Self::Pcmu => "pcmu",
             Self::Pcma => "pcma",
         }
     }
 
-    /// The payload type we offer (RFC 3551 6).
+    /// The payload type we offer (RFC 3551 6; Opus has none of its own).
     pub fn payload_type(self) -> u8 {
         match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => 96,
             Self::G722 => 9,
             Self::Pcmu => 0,
             Self::Pcma => 8,
@@ -41,6 +54,8 @@ impl CodecName {
     /// As `a=rtpmap` spells it.
     pub fn encoding(self) -> &'static str {
         match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => "opus",
             Self::G722 => "G722",
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
@@ -50,13 +65,36 @@ impl CodecName {
     /// The RTP clock rate, in Hz. That of G.722 is half its sample rate by an old mistake (RFC 3551 4.5.2).
     pub fn clock_rate(self) -> u32 {
         match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => 48_000,
             Self::G722 | Self::Pcmu | Self::Pcma => 8000,
+        }
+    }
+
+    /// The channels that `a=rtpmap` must name; `None`: one, which goes without saying. That of Opus is always 2, whatever
+    /// is sent (RFC 7587 7).
+    pub fn channels(self) -> Option<&'static str> {
+        match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => Some("2"),
+            Self::G722 | Self::Pcmu | Self::Pcma => None,
+        }
+    }
+
+    /// What `a=fmtp` says of what we can take.
+    pub fn parameters(self) -> Option<&'static str> {
+        match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => Some("useinbandfec=1"),
+            Self::G722 | Self::Pcmu | Self::Pcma => None,
         }
     }
 
     /// Samples in a second.
     pub fn sample_rate(self) -> u32 {
         match self {
+            #[cfg(feature = "opus")]
+            Self::Opus => 48_000,
             Self::G722 => 16_000,
             Self::Pcmu | Self::Pcma => 8000,
         }
@@ -88,6 +126,43 @@ impl Direction {
     }
 }
 
+/// The way of reports (RTCP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// The far end's address for them.
+    pub remote: SocketAddr,
+    /// Whether they travel with the audio (RFC 5761).
+    pub is_multiplexed: bool,
+}
+
+impl Control {
+    /// On the port after that of the audio (RFC 3550 11), where nothing else was said.
+    pub fn beside(audio: SocketAddr) -> Option<Self> {
+        let port = audio.port().checked_add(1)?;
+        Some(Self {
+            remote: SocketAddr::new(audio.ip(), port),
+            is_multiplexed: false,
+        })
+    }
+}
+
+/// Digits beside the audio (RFC 4733).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TelephoneEvent {
+    /// The payload type under which we send it.
+    pub payload_type: u8,
+    /// What its durations count, in Hz: the clock of the codec when the far end has it so (RFC 4733 2.1).
+    pub clock_rate: u32,
+}
+
+impl TelephoneEvent {
+    /// As nearly everybody has it.
+    pub const USUAL: Self = Self {
+        payload_type: 101,
+        clock_rate: 8000,
+    };
+}
+
 /// One audio stream, as agreed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -97,12 +172,14 @@ pub struct Plan {
     pub send_payload_type: u8,
     /// The payload type under which the far end sends it.
     pub receive_payload_type: u8,
-    /// The payload type of telephone-event under which we send digits, when agreed.
-    pub telephone_event: Option<u8>,
+    /// How digits are sent as telephone-event, when agreed.
+    pub telephone_event: Option<TelephoneEvent>,
     /// Our RTP address, as offered.
     pub local: SocketAddr,
     /// The far end's RTP address, as answered.
     pub remote: SocketAddr,
+    /// Where reports (RTCP) go; `None`: none are sent.
+    pub control: Option<Control>,
     /// How much audio a packet carries.
     pub packet_time: Duration,
     /// Who sends.
@@ -121,9 +198,10 @@ pub(crate) mod tests {
             codec: CodecName::Pcmu,
             send_payload_type: 0,
             receive_payload_type: 0,
-            telephone_event: Some(101),
+            telephone_event: Some(TelephoneEvent::USUAL),
             local: SocketAddr::from(([192, 0, 2, 1], 16384)),
             remote: SocketAddr::from(([192, 0, 2, 2], 4000)),
+            control: Control::beside(SocketAddr::from(([192, 0, 2, 2], 4000))),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
             keys: None,

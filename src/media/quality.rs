@@ -6,8 +6,8 @@ use std::time::Duration;
 const MOST_DROPOUT: u16 = 3000;
 /// Packets up to this much older than the newest are late (RFC 3550 A.1, `MAX_MISORDER`: two seconds).
 const MOST_MISORDER: u16 = 100;
-/// A step of the transit time beyond this is a new clock at the far end, not jitter: a second, in clock units.
-const MOST_JITTER: i32 = 8000;
+/// A step of the transit time beyond this is a new clock at the far end, not jitter: a second, in milliseconds.
+const MOST_JITTER: f64 = 1000.0;
 
 /// What a packet is, judged by its sequence number and source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub struct Quality {
     /// Expected and received of sources that have ended.
     ended: (u64, u64),
     jitter: f64,
+    clock_rate: u32,
 }
 
 /// One far end's sequence. Sequence numbers are counted on beyond 16 bits.
@@ -46,8 +47,16 @@ struct Source {
 
 impl Quality {
     /// Judges and counts a packet that came at `now`, counted from any fixed moment.
-    pub fn judge(&mut self, now: Duration, source: u32, sequence: u16, timestamp: u32) -> Arrival {
-        let transit = clock_units(now).wrapping_sub(timestamp);
+    pub fn judge(
+        &mut self,
+        now: Duration,
+        clock_rate: u32,
+        source: u32,
+        sequence: u16,
+        timestamp: u32,
+    ) -> Arrival {
+        self.clock_rate = clock_rate;
+        let transit = clock_units(now, clock_rate).wrapping_sub(timestamp);
         let arrival = match &mut self.source {
             Some(known) if known.id == source => known.judge(sequence),
             Some(_) => Arrival::Doubtful,
@@ -63,7 +72,7 @@ impl Quality {
                 let step = transit.wrapping_sub(known.transit) as i32;
                 known.transit = transit;
                 self.candidate = None;
-                self.measure(step);
+                self.measure(step, clock_rate);
             }
             (Arrival::First | Arrival::Next, _) => self.begin(source, sequence, transit),
             (Arrival::Duplicate, _) => {}
@@ -93,14 +102,14 @@ impl Quality {
 
     /// The interarrival jitter, in milliseconds.
     pub fn jitter_ms(&self) -> f32 {
-        (self.jitter / 8.0) as f32
+        self.jitter as f32
     }
 
-    // RFC 3550 A.8, on the clock of 8 kHz that all our codecs have.
-    fn measure(&mut self, step: i32) {
-        let step = step.saturating_abs();
+    // RFC 3550 A.8, in milliseconds, so that a codec with another clock goes on with it.
+    fn measure(&mut self, step: i32, clock_rate: u32) {
+        let step = f64::from(step.saturating_abs()) * 1000.0 / f64::from(clock_rate.max(1));
         if step <= MOST_JITTER {
-            self.jitter += (f64::from(step) - self.jitter) / 16.0;
+            self.jitter += (step - self.jitter) / 16.0;
         }
     }
 
@@ -119,7 +128,23 @@ impl Quality {
         });
     }
 
-    fn totals(&self) -> (u64, u64) {
+    /// Whose packets count.
+    pub fn source(&self) -> Option<u32> {
+        self.source.as_ref().map(|source| source.id)
+    }
+
+    /// The highest sequence number so far, counted on beyond its 16 bits (RFC 3550 6.4.1).
+    pub fn highest_sequence(&self) -> u32 {
+        self.source.as_ref().map_or(0, |source| source.highest as u32)
+    }
+
+    /// The interarrival jitter, on the RTP clock.
+    pub fn jitter_units(&self) -> u32 {
+        (self.jitter * f64::from(self.clock_rate) / 1000.0) as u32
+    }
+
+    /// Packets expected and received.
+    pub fn totals(&self) -> (u64, u64) {
         let (expected, received) = self.ended;
         match &self.source {
             Some(source) => (
@@ -154,8 +179,8 @@ impl Source {
     }
 }
 
-fn clock_units(now: Duration) -> u32 {
-    (now.as_micros() * 8 / 1000) as u32
+fn clock_units(now: Duration, clock_rate: u32) -> u32 {
+    (now.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
 }
 
 /// How loud it has been lately: the mean square, smoothed over about a third of a second.
@@ -300,21 +325,26 @@ mod tests {
     impl Heard {
         fn packets(&mut self, sequences: impl IntoIterator<Item = u32>, delay: Duration) {
             for at in sequences {
-                self.quality
-                    .judge(self.now + delay, self.source, at as u16, at.wrapping_mul(160));
+                self.quality.judge(
+                    self.now + delay,
+                    8000,
+                    self.source,
+                    at as u16,
+                    at.wrapping_mul(160),
+                );
                 self.now = FRAME_TIME * (at + 1);
             }
         }
 
         /// A packet that comes on time after the one before.
         fn packet(&mut self, sequence: u16) -> Arrival {
-            let timestamp = clock_units(self.now);
+            let timestamp = clock_units(self.now, 8000);
             let on_time = self
                 .quality
                 .source
                 .as_ref()
                 .map_or(timestamp, |_| u32::from(sequence) * 160);
-            let arrival = self.quality.judge(self.now, self.source, sequence, on_time);
+            let arrival = self.quality.judge(self.now, 8000, self.source, sequence, on_time);
             self.now += FRAME_TIME;
             arrival
         }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use rtp_types::RtpPacket;
 
-use super::RATE;
-use super::codec::Decoder;
-use super::jitter::Playout;
 use super::plan::Plan;
+use super::playout::{Arrived, Playout};
 use super::quality::{Arrival, Quality};
-use super::srtp::Opener;
+use super::srtp::{Keys, Opener};
 
 /// How long the address of the SDP may be silent before another may take its place.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The static payload type of comfort noise beside codecs with a clock of 8 kHz (RFC 3389 4). It is not offered: a far end
+/// that never pauses shows that it lives; many send it all the same.
+const COMFORT_NOISE: u8 = 13;
 
 /// Whose packets are taken.
 ///
@@ -35,8 +37,6 @@ pub struct Receiver {
     quality: Quality,
     playout: Playout,
     last_heard: Duration,
-    decoder: Option<Decoder>,
-    samples: Vec<i16>,
     opener: Option<Opener>,
 }
 
@@ -48,8 +48,6 @@ impl Receiver {
             quality: Quality::default(),
             playout: Playout::default(),
             last_heard: now,
-            decoder: None,
-            samples: Vec::new(),
             opener: None,
         }
     }
@@ -63,16 +61,36 @@ impl Receiver {
         match &plan.keys {
             None => self.receive_plain(now, plan, from, datagram),
             Some(keys) => {
-                self.opener.take_if(|opener| *opener.key() != keys.receive);
-                if self.opener.is_none() {
-                    self.opener = Opener::new(keys.receive.clone())
-                        .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
-                        .ok();
-                }
-                let plain = self.opener.as_mut().and_then(|opener| opener.open(datagram));
+                let plain = self.opener(keys).and_then(|opener| opener.open(datagram));
                 plain.is_some_and(|plain| self.receive_plain(now, plan, from, &plain))
             }
         }
+    }
+
+    /// The plain report, of the far end's host and genuine; `None` for any other.
+    pub fn report(&mut self, plan: &Plan, from: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
+        let is_host = |address: SocketAddr| address.ip().to_canonical() == from.ip().to_canonical();
+        let is_expected = match self.origin {
+            Origin::Locked(origin) => is_host(origin),
+            Origin::Announced { .. } => is_host(plan.remote),
+        };
+        if !is_expected && !plan.control.is_some_and(|control| is_host(control.remote)) {
+            return None;
+        }
+        match &plan.keys {
+            None => Some(datagram.to_vec()),
+            Some(keys) => self.opener(keys)?.open_report(datagram),
+        }
+    }
+
+    fn opener(&mut self, keys: &Keys) -> Option<&mut Opener> {
+        self.opener.take_if(|opener| *opener.key() != keys.receive);
+        if self.opener.is_none() {
+            self.opener = Opener::new(keys.receive.clone())
+                .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
+                .ok();
+        }
+        self.opener.as_mut()
     }
 
     fn receive_plain(&mut self, now: Duration, plan: &Plan, from: SocketAddr, datagram: &[u8]) -> bool {
@@ -84,15 +102,17 @@ impl Receiver {
             }
         };
         if packet.payload_type() != plan.receive_payload_type {
-            self.count(now, from, &packet);
+            self.count(now, plan, from, &packet);
             return false;
         }
         if matches!(self.origin, Origin::Announced { .. }) {
             self.enter(Origin::Locked(from));
         }
+        let clock_rate = plan.codec.clock_rate();
+        let (source, sequence) = (packet.ssrc(), packet.sequence_number());
         match self
             .quality
-            .judge(now, packet.ssrc(), packet.sequence_number(), packet.timestamp())
+            .judge(now, clock_rate, source, sequence, packet.timestamp())
         {
             Arrival::First => self.playout.restart(),
             Arrival::Next => {}
@@ -101,21 +121,20 @@ impl Receiver {
         self.last_heard = now;
         // On hold it is counted, so that it does not look lost afterwards, and not heard.
         if plan.direction.receives() {
-            self.decoder.take_if(|decoder| decoder.codec() != plan.codec);
-            self.samples.clear();
-            self.decoder
-                .get_or_insert_with(|| Decoder::new(plan.codec))
-                .decode(packet.payload(), &mut self.samples);
-            let factor = RATE / plan.codec.clock_rate();
-            self.playout
-                .put(packet.timestamp().wrapping_mul(factor), &self.samples);
+            self.put(now, plan, &packet, Arrived::Voice(plan.codec, packet.payload()));
         }
         true
     }
 
-    /// Fills `out` with what the far end said.
-    pub fn play(&mut self, out: &mut [i16]) {
-        self.playout.take(out);
+    /// Fills `out` with what the far end said, at `now`: one frame after the other, evenly.
+    pub fn play(&mut self, now: Duration, out: &mut [i16]) {
+        self.playout.take(now, out);
+    }
+
+    fn put(&mut self, now: Duration, plan: &Plan, packet: &RtpPacket<'_>, arrived: Arrived<'_>) {
+        let (sequence, timestamp) = (packet.sequence_number(), packet.timestamp());
+        self.playout
+            .put(now, sequence, timestamp, plan.codec.clock_rate(), arrived);
     }
 
     /// What share of what was heard had to be made up, in percent, and how long audio is held back.
@@ -143,11 +162,19 @@ impl Receiver {
         &self.quality
     }
 
-    /// Digits are numbered with the audio (RFC 4733 2.1): not heard, and not lost either.
-    fn count(&mut self, now: Duration, from: SocketAddr, packet: &RtpPacket<'_>) {
+    /// Digits and comfort noise are numbered with the audio (RFC 4733 2.1, RFC 3389 4): no voice, and not lost either.
+    fn count(&mut self, now: Duration, plan: &Plan, from: SocketAddr, packet: &RtpPacket<'_>) {
         let is_ours = matches!(self.origin, Origin::Locked(origin) if is_same(origin, from));
         if is_ours && self.quality.count(packet.ssrc(), packet.sequence_number()) {
             self.last_heard = now;
+            let is_noise = packet.payload_type() == COMFORT_NOISE && plan.codec.clock_rate() == 8000;
+            let arrived = match is_noise {
+                true => Arrived::Noise(packet.payload()),
+                false => Arrived::Other,
+            };
+            if plan.direction.receives() {
+                self.put(now, plan, packet, arrived);
+            }
         }
     }
 
@@ -246,13 +273,32 @@ mod tests {
             direction: Direction::SendOnly,
             ..plan()
         };
-        for (sequence, plan, expected) in [(1, &on_hold, 0), (9, &plan(), 716)] {
-            assert!(receiver.receive(millis(0), plan, plan.remote, &packet(0, sequence)));
-            let mut heard = [0; 4 * FRAME];
-            receiver.play(&mut heard);
-            assert_eq!(heard[3 * FRAME + FRAME / 2].abs(), expected);
+        for (sequences, plan, is_heard) in [(1..50, &on_hold, false), (50..100, &plan(), true)] {
+            let mut heard = [0; FRAME];
+            for sequence in sequences {
+                let now = millis(u64::from(sequence) * 20);
+                assert!(receiver.receive(now, plan, plan.remote, &packet(0, sequence)));
+                receiver.play(now, &mut heard);
+            }
+            assert_eq!(heard[FRAME / 2].abs() > 700, is_heard);
         }
-        assert_eq!(receiver.quality().received(), 2);
+        assert_eq!(receiver.quality().received(), 99);
+    }
+
+    #[test]
+    fn comfort_noise_is_heard_and_keeps_the_call_alive() {
+        let mut receiver = Receiver::new(Duration::ZERO);
+        let plan = plan();
+        let mut heard = [0; FRAME];
+        for sequence in 1..100 {
+            let now = millis(u64::from(sequence) * 20);
+            let payload_type = if sequence < 50 { 0 } else { 13 };
+            receiver.receive(now, &plan, plan.remote, &packet(payload_type, sequence));
+            receiver.play(now, &mut heard);
+        }
+        assert!(heard.iter().any(|sample| *sample != 0));
+        assert_eq!(receiver.silent_for(millis(1980)), Duration::ZERO);
+        assert_eq!((receiver.quality().received(), receiver.heard().0), (99, 0.0));
     }
 
     #[test]
@@ -267,7 +313,7 @@ mod tests {
             mutate(&mut bytes, &mut chance);
             taken += u64::from(receiver.receive(millis(round * 20), &plan, plan.remote, &bytes));
             if round.is_multiple_of(8) {
-                receiver.play(&mut [0; FRAME]);
+                receiver.play(millis(round * 20), &mut [0; FRAME]);
             }
         }
         assert!(

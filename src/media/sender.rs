@@ -7,7 +7,10 @@ use rtp_types::RtpPacketBuilder;
 
 use super::codec::Encoder;
 use super::digits::{self, Digits, TICKS_ON, Turn};
-use super::plan::Plan;
+#[cfg(feature = "opus")]
+use super::plan::CodecName;
+use super::plan::{Plan, TelephoneEvent};
+use super::reports::Sent;
 use super::{FRAME, RATE};
 use crate::chance::Chance;
 
@@ -17,6 +20,8 @@ const STEP: Duration = Duration::from_millis(10);
 const MOST_STEPS: u32 = 6;
 /// Samples in a step.
 const STEP_SAMPLES: usize = FRAME / 2;
+/// See [`super::TICK`].
+const TICKS_A_SECOND: u32 = RATE / FRAME as u32;
 /// How often the end of a digit is sent (RFC 4733 2.5.1.4).
 const END_PACKETS: u32 = 3;
 /// The level of a digit, in −dBm0 (RFC 4733 2.3.3).
@@ -39,6 +44,8 @@ pub struct Sender {
     digit_began: u32,
     made: VecDeque<Vec<u8>>,
     sent: u64,
+    /// Of payload.
+    bytes: u64,
 }
 
 impl Sender {
@@ -56,6 +63,7 @@ impl Sender {
             digit_began: 0,
             made: VecDeque::new(),
             sent: 0,
+            bytes: 0,
         }
     }
 
@@ -65,13 +73,13 @@ impl Sender {
         self.units = units(plan, FRAME);
         match (digits.tick(), plan.telephone_event) {
             (Turn::Voice, _) => self.voice(plan, frame),
-            (Turn::Pressed { digit, ticks }, Some(payload_type)) => {
+            (Turn::Pressed { digit, ticks }, Some(event)) => {
                 frame.fill(0);
-                self.press(plan, payload_type, digit, ticks);
+                self.press(plan, event, digit, ticks);
             }
-            (Turn::Released { digit, ticks }, Some(payload_type)) if ticks < END_PACKETS => {
+            (Turn::Released { digit, ticks }, Some(event)) if ticks < END_PACKETS => {
                 frame.fill(0);
-                self.digit(payload_type, digit, TICKS_ON, false);
+                self.digit(event, digit, TICKS_ON, false);
             }
             (Turn::Released { .. }, Some(_)) => self.voice(plan, frame),
             (Turn::Pressed { digit, ticks }, None) => {
@@ -104,6 +112,16 @@ impl Sender {
         self.sent
     }
 
+    /// The same for reports.
+    pub fn told(&self) -> Sent {
+        Sent {
+            source: self.source,
+            packets: self.sent,
+            bytes: self.bytes,
+            timestamp: self.timestamp,
+        }
+    }
+
     /// The last packet could not be sent.
     pub fn take_back(&mut self) {
         self.sent = self.sent.saturating_sub(1);
@@ -134,25 +152,25 @@ impl Sender {
     }
 
     /// A packet each packet time while the digit is pressed, and at its end.
-    fn press(&mut self, plan: &Plan, payload_type: u8, digit: char, ticks: u32) {
+    fn press(&mut self, plan: &Plan, event: TelephoneEvent, digit: char, ticks: u32) {
         if ticks == 1 {
             self.digit_began = self.timestamp;
             self.gathered.clear();
         }
         let every = (samples_in_a_packet(plan) / FRAME).max(1) as u32;
         if ticks.is_multiple_of(every) || ticks == TICKS_ON {
-            self.digit(payload_type, digit, ticks, ticks == every.min(TICKS_ON));
+            self.digit(event, digit, ticks, ticks == every.min(TICKS_ON));
         }
     }
 
-    fn digit(&mut self, payload_type: u8, digit: char, ticks: u32, first: bool) {
+    fn digit(&mut self, event: TelephoneEvent, digit: char, ticks: u32, first: bool) {
         let Some(code) = digits::event_code(digit) else {
             return;
         };
         let ended = if ticks == TICKS_ON { 0x80 } else { 0 };
-        let [high, low] = ((ticks * self.units) as u16).to_be_bytes();
+        let [high, low] = ((ticks * (event.clock_rate / TICKS_A_SECOND)) as u16).to_be_bytes();
         self.make(
-            payload_type,
+            event.payload_type,
             first,
             self.digit_began,
             &[code, ended | DIGIT_LEVEL, high, low],
@@ -177,6 +195,7 @@ impl Sender {
         }
         self.sequence = self.sequence.wrapping_add(1);
         self.sent += 1;
+        self.bytes += payload.len() as u64;
         true
     }
 }
@@ -190,6 +209,12 @@ fn units(plan: &Plan, samples: usize) -> u32 {
 fn samples_in_a_packet(plan: &Plan) -> usize {
     let steps = plan.packet_time.as_millis() / STEP.as_millis();
     let steps = u32::try_from(steps).unwrap_or(MOST_STEPS).clamp(1, MOST_STEPS);
+    let steps = match plan.codec {
+        // RFC 6716 2.1.4: frames are of 10, 20, 40 and 60 ms.
+        #[cfg(feature = "opus")]
+        CodecName::Opus if steps == 3 || steps == 5 => steps - 1,
+        _ => steps,
+    };
     steps as usize * STEP_SAMPLES
 }
 
@@ -199,8 +224,8 @@ mod tests {
 
     use super::*;
     use crate::call::DigitScript;
+    use crate::media::CodecName;
     use crate::media::codec::Decoder;
-    use crate::media::plan::CodecName;
     use crate::media::plan::tests::plan;
 
     #[test]

@@ -22,6 +22,11 @@ const MOST_STRANGERS: usize = 64;
 /// Where the synchronization source stands in an RTP header (RFC 3550 5.1).
 const SOURCE: std::ops::Range<usize> = 8..12;
 
+/// And in one of RTCP (RFC 3550 6.4).
+const REPORT_SOURCE: std::ops::Range<usize> = 4..8;
+/// Header, source, index and the longest tag: what is shorter is no report (RFC 3711 3.4, RFC 7714 9).
+const SHORTEST_REPORT: usize = 28;
+
 /// How packets are encrypted and authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suite {
@@ -183,6 +188,17 @@ impl Sealer {
     }
 }
 
+impl Sealer {
+    /// The same for a report (SRTCP).
+    pub fn seal_report(&mut self, report: &[u8]) -> Option<Vec<u8>> {
+        let sealed = self.context.encrypt_rtcp(report);
+        sealed
+            .inspect_err(|error| tracing::debug!("a report cannot be encrypted: {error}"))
+            .ok()
+            .map(|sealed| sealed.to_vec())
+    }
+}
+
 /// Authenticates and decrypts what comes. It counts rounds and knows copies, so it lives as long as its key.
 pub struct Opener {
     key: Key,
@@ -214,13 +230,25 @@ impl Opener {
     pub fn open(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let source: [u8; 4] = packet.get(SOURCE)?.try_into().ok()?;
         if !self.sources.contains(&source) {
-            self.admit(source, packet)?;
+            self.admit(source, |probe| probe.decrypt_rtp(packet).is_ok())?;
         }
         self.genuine.decrypt_rtp(packet).ok().map(|plain| plain.to_vec())
     }
 
+    /// The plain report (SRTCP); `None` for what is forged, damaged or a copy.
+    pub fn open_report(&mut self, report: &[u8]) -> Option<Vec<u8>> {
+        if report.len() < SHORTEST_REPORT {
+            return None;
+        }
+        let source: [u8; 4] = report.get(REPORT_SOURCE)?.try_into().ok()?;
+        if !self.sources.contains(&source) {
+            self.admit(source, |probe| probe.decrypt_rtcp(report).is_ok())?;
+        }
+        self.genuine.decrypt_rtcp(report).ok().map(|plain| plain.to_vec())
+    }
+
     /// Lets a source in whose packet is genuine.
-    fn admit(&mut self, source: [u8; 4], packet: &[u8]) -> Option<()> {
+    fn admit(&mut self, source: [u8; 4], is_genuine: impl FnOnce(&mut Context) -> bool) -> Option<()> {
         if self.sources.len() >= MOST_SOURCES {
             return None;
         }
@@ -229,7 +257,9 @@ impl Opener {
             self.probed = 0;
         }
         self.probed += 1;
-        self.probe.decrypt_rtp(packet).ok()?;
+        if !is_genuine(&mut self.probe) {
+            return None;
+        }
         self.sources.push(source);
         Some(())
     }
@@ -271,6 +301,26 @@ mod tests {
             Some(sealed.clone())
         );
         assert_eq!(Opener::new(key).unwrap().open(&sealed), Some(plain));
+    }
+
+    #[test]
+    fn reports_are_sealed_and_opened_and_copies_and_damaged_ones_are_not() {
+        for suite in Suite::ALL {
+            let (mut sealer, mut opener) = pair(suite);
+            // An empty sender report (RFC 3550 6.4.1) of source 7.
+            let mut plain = vec![0x80, 200, 0, 6, 0, 0, 0, 7];
+            plain.extend([0x42; 20]);
+            let sealed = sealer.seal_report(&plain).unwrap();
+            assert_ne!(sealed[8..28], plain[8..], "{suite:?}");
+            for at in 0..sealed.len() {
+                let mut damaged = sealed.clone();
+                damaged[at] ^= 1;
+                assert_eq!(opener.open_report(&damaged), None, "{suite:?} byte {at}");
+                assert_eq!(opener.open_report(&sealed[..at]), None, "{suite:?} cut at {at}");
+            }
+            assert_eq!(opener.open_report(&sealed), Some(plain), "{suite:?}");
+            assert_eq!(opener.open_report(&sealed), None, "{suite:?}: the same again");
+        }
     }
 
     #[test]

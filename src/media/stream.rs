@@ -8,6 +8,7 @@ use super::digits::Digits;
 use super::plan::Plan;
 use super::quality::Level;
 use super::receiver::Receiver;
+use super::reports::{Reports, Told};
 use super::sender::Sender;
 use super::srtp::Sealer;
 use super::{Event, FRAME, Figures, mos};
@@ -23,6 +24,9 @@ pub struct Stream {
     sender: Sender,
     sealer: Option<Sealer>,
     receiver: Receiver,
+    reports: Reports,
+    /// A report that is due.
+    report: Option<Vec<u8>>,
     digits: Digits,
     /// Silence leaves in the place of the microphone.
     is_muted: bool,
@@ -41,6 +45,8 @@ impl Stream {
             sender: Sender::new(chance),
             sealer: None,
             receiver: Receiver::new(now),
+            reports: Reports::new(now, chance.fork()),
+            report: None,
             digits: Digits::default(),
             is_muted: false,
             near: Level::default(),
@@ -96,13 +102,36 @@ impl Stream {
         self.digits.unfinished()
     }
 
-    /// Takes a datagram.
+    /// Takes a datagram from the port of the audio.
     pub fn received(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) {
+        if is_report(datagram) {
+            return self.received_report(now, from, datagram);
+        }
         let is_audio = self.receiver.receive(now, &self.plan, from, datagram);
         if is_audio && !self.far_heard {
             self.far_heard = true;
             self.outputs.push_back(Event::FarAudio);
         }
+    }
+
+    /// Takes a datagram from the port of reports.
+    pub fn received_report(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) {
+        let Some(report) = self.receiver.report(&self.plan, from, datagram) else {
+            return;
+        };
+        match self.reports.receive(now, self.sender.told().source, &report) {
+            // What lives without sending is silent on purpose.
+            Some(Told::Report) => self.receiver.expect_from_now(now),
+            Some(Told::Goodbye) => tracing::debug!("the far end's audio says goodbye"),
+            None => {}
+        }
+    }
+
+    /// The audio ends: the last report is due.
+    pub fn leave(&mut self, now: Duration) {
+        self.report = self
+            .reports
+            .farewell(now, self.sender.told(), self.receiver.quality());
     }
 
     /// Takes 20 ms of the microphone; [`Stream::poll_packet`] has what leaves.
@@ -111,6 +140,10 @@ impl Stream {
             self.figures_due = now + FIGURES_EVERY;
             self.outputs.push_back(Event::Figures(self.figures(now)));
         }
+        let report = self
+            .reports
+            .tick(now, self.sender.told(), self.receiver.quality());
+        self.report = report.or(self.report.take());
         if !self.may_send() {
             self.digits.let_go();
             self.sender.skip(&self.plan, 1);
@@ -130,10 +163,35 @@ impl Stream {
 
     /// The next packet that is due, and where it goes: never plain when keys were agreed. Drain it until `None` after
     /// every tick.
-    pub fn poll_packet(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
-        let to = self.plan.remote;
+    pub fn poll_packet(&mut self) -> Option<Leaving> {
+        while let Some(packet) = self.sender.poll_packet() {
+            match self.sealed(packet, Sealer::seal) {
+                Some(bytes) => {
+                    return Some(Leaving {
+                        to: self.plan.remote,
+                        bytes,
+                        is_report: false,
+                    });
+                }
+                None => self.sender.take_back(),
+            }
+        }
+        let report = self.report.take()?;
+        let control = self.plan.control.filter(|control| is_somebody(control.remote))?;
+        Some(Leaving {
+            to: control.remote,
+            bytes: self.sealed(report, Sealer::seal_report)?,
+            is_report: !control.is_multiplexed,
+        })
+    }
+
+    fn sealed(
+        &mut self,
+        packet: Vec<u8>,
+        seal: impl FnOnce(&mut Sealer, &[u8]) -> Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
         let Some(keys) = &self.plan.keys else {
-            return Some((to, self.sender.poll_packet()?));
+            return Some(packet);
         };
         self.sealer.take_if(|sealer| *sealer.key() != keys.send);
         if self.sealer.is_none() {
@@ -141,14 +199,7 @@ impl Stream {
                 .inspect_err(|error| tracing::debug!("a key cannot be used: {error}"))
                 .ok();
         }
-        loop {
-            let packet = self.sender.poll_packet()?;
-            let sealer = self.sealer.as_mut();
-            match sealer.and_then(|sealer| sealer.seal(&packet)) {
-                Some(sealed) => return Some((to, sealed)),
-                None => self.sender.take_back(),
-            }
-        }
+        self.sealer.as_mut().and_then(|sealer| seal(sealer, &packet))
     }
 
     /// Ticks that were missed: their time is over, nothing is sent for them.
@@ -163,9 +214,9 @@ impl Stream {
         self.sender.take_back();
     }
 
-    /// Fills `out` with what the far end says.
-    pub fn play(&mut self, out: &mut [i16]) {
-        self.receiver.play(out);
+    /// Fills `out` with what the far end says at `now`: the beat's own moment, which does not waver.
+    pub fn play(&mut self, now: Duration, out: &mut [i16]) {
+        self.receiver.play(now, out);
         self.far.hear(out);
     }
 
@@ -180,6 +231,7 @@ impl Stream {
         let (concealed_percent, playout_delay) = self.receiver.heard();
         let delay = playout_delay + self.plan.packet_time;
         Figures {
+            round_trip: self.reports.round_trip(),
             concealed_percent,
             playout_delay: delay,
             mos: (quality.received() > 0).then(|| mos::estimate(concealed_percent, delay)),
@@ -208,6 +260,22 @@ impl Stream {
     fn may_send(&self) -> bool {
         self.plan.direction.sends() && is_somebody(self.plan.remote) && self.plan.remote != self.plan.local
     }
+}
+
+/// A packet on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// As it leaves.
+    pub bytes: Vec<u8>,
+    /// Whether it leaves from the port of reports.
+    pub is_report: bool,
+}
+
+/// Whether a datagram is RTCP, by its packet type (RFC 5761 4).
+fn is_report(datagram: &[u8]) -> bool {
+    datagram.get(1).is_some_and(|kind| (192..224).contains(kind))
 }
 
 /// Hold in the old way is 0.0.0.0 (RFC 3264 8.4), and a room's voice belongs to one listener, whatever SDP says.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::alexa::messages::directive::JoinMeeting;
+use crate::alexa::messages::field::shown;
 use crate::alexa::messages::outcome::{ErrorType, Refusal};
 use crate::call::{DialTarget, DigitScript, Protocol};
 use crate::secret::Secret;
@@ -40,6 +41,10 @@ pub struct Planned {
     pub target: DialTarget,
     /// What to send after the answer.
     pub digits: Option<DigitScript>,
+    /// Whether the PIN is among those digits.
+    pub pin_in_digits: bool,
+    /// How the dial string came about, for people.
+    pub rule: String,
     /// The provider's normalized name, at most 64 characters.
     pub provider: String,
     /// Two joins with the same key are joins of the same meeting.
@@ -88,9 +93,9 @@ pub fn plan(join: &JoinMeeting, settings: &Settings) -> Result<Planned, Refusal>
     let endpoint = draft.read_endpoint(join.endpoint.trim(), settings)?;
     let provider = settings.provider_of(&join.provider);
     let sip_or_h323 = provider.and_then(|provider| provider.template_for(protocol));
-    let route = draft.route(&endpoint, sip_or_h323)?;
+    let route = draft.route(&endpoint, sip_or_h323, &normalized(&join.provider))?;
     let allowed_by = draft.judge(&endpoint, &route, settings)?.to_string();
-    let digits = draft.digits(&endpoint, &route, provider, settings)?;
+    let (digits, pin_in_digits) = draft.digits(&endpoint, &route, provider, settings)?;
     Ok(Planned {
         dialer: dialer.clone(),
         target: DialTarget {
@@ -105,9 +110,43 @@ pub fn plan(join: &JoinMeeting, settings: &Settings) -> Result<Planned, Refusal>
             id_in_digits: meeting.id.as_deref().filter(|_| !route.uses_id).map(Secret::new),
         },
         digits,
+        pin_in_digits,
+        rule: route.rule,
         allowed_by,
         mask,
     })
+}
+
+/// The entry of `calls.allow` that lets the call go on to this contact. The error says why none does; it shows no PIN.
+pub fn may_follow<'s>(
+    contact: &Secret,
+    planned: &Planned,
+    settings: &'s Settings,
+) -> Result<&'s AllowEntry, String> {
+    let protocol = planned.target.protocol;
+    let target = DialString::read(contact.expose(), protocol).map_err(|why| format!("the contact {why}"))?;
+    target
+        .check_strength(protocol)
+        .map_err(|why| format!("the contact {why}"))?;
+    let hide = |part: &Option<String>| part.as_deref().map(|part| planned.mask.strike(part));
+    let shown = DialString {
+        user: hide(&target.user),
+        extension: hide(&target.extension),
+        ..target.clone()
+    };
+    Lists::of(settings).judge(&target, &shown)
+}
+
+impl Planned {
+    /// What the digits after the answer are, for people.
+    pub fn entered(&self) -> &'static str {
+        match (&self.meeting.id_in_digits, self.pin_in_digits) {
+            (Some(_), true) => "the id and the PIN",
+            (Some(_), false) => "the id",
+            (None, true) => "the PIN",
+            (None, false) => "what the provider's dtmf template says",
+        }
+    }
 }
 
 /// What would be dialled and why it may, in one line for people.
@@ -115,18 +154,16 @@ impl fmt::Display for Planned {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} by {} through the dialer \"{}\", allowed by \"{}\" in calls.allow",
+            "{} by {} through the dialer \"{}\", {}; allowed by \"{}\" in calls.allow",
             self.target.shown,
             self.target.protocol.name(),
             self.dialer,
+            self.rule,
             self.allowed_by
         )?;
-        match (&self.digits, &self.meeting.id_in_digits) {
-            (None, _) => Ok(()),
-            (Some(_), Some(_)) => {
-                formatter.write_str("; the answer is followed by digits, the id among them")
-            }
-            (Some(_), None) => formatter.write_str("; the answer is followed by digits"),
+        match &self.digits {
+            None => Ok(()),
+            Some(_) => write!(formatter, "; after the answer digits: {}", self.entered()),
         }
     }
 }
@@ -155,6 +192,8 @@ struct Route {
     without_pin: DialString,
     uses_id: bool,
     uses_pin: bool,
+    /// How it came about, for people.
+    rule: String,
 }
 
 impl Draft<'_> {
@@ -206,16 +245,17 @@ impl Draft<'_> {
     }
 
     /// The dial string: by the template when there is one that can be filled in, else by the default rules.
-    fn route(&self, endpoint: &Endpoint, template: Option<&str>) -> Result<Route, Refusal> {
+    fn route(&self, endpoint: &Endpoint, template: Option<&str>, provider: &str) -> Result<Route, Refusal> {
         let Endpoint::There(written) = endpoint else {
             return Ok(self.as_written(endpoint));
         };
-        if let Some(template) = template {
-            let template: Template = template.parse().map_err(unusable)?;
+        if let Some(text) = template {
+            let template: Template = text.parse().map_err(unusable)?;
             if !(written.names_somebody() && template.writes_user())
                 && let Some(route) = self.route_by(&template, written)?
             {
-                return Ok(route);
+                let rule = format!("made by the template \"{text}\" of {}", shown(provider));
+                return Ok(Route { rule, ..route });
             }
         }
         if written.names_somebody() || self.meeting.id.is_none() {
@@ -267,6 +307,7 @@ impl Draft<'_> {
             without_pin: read(&without_pin)?,
             uses_id: filled.uses(Name::Id),
             uses_pin: filled.uses(Name::Pin),
+            rule: "made by the default for an id and an endpoint".to_owned(),
         }))
     }
 
@@ -286,6 +327,11 @@ impl Draft<'_> {
             uses_id: stands_there(&written.user) || stands_there(&written.extension),
             uses_pin: false,
             target: written.clone(),
+            rule: match endpoint {
+                Endpoint::There(_) => "the endpoint as it stands",
+                Endpoint::Number(..) => "a telephone number at our own SIP server",
+            }
+            .to_owned(),
         }
     }
 
@@ -302,11 +348,7 @@ impl Draft<'_> {
         if route.target.to_text(self.protocol).len() > LONGEST {
             return Err(self.unusable_endpoint(&format!("makes a dial string of more than {LONGEST} bytes")));
         }
-        let lists = Lists {
-            allow: &settings.allow,
-            never: &settings.never,
-            own_hosts: &settings.own_hosts,
-        };
+        let lists = Lists::of(settings);
         match endpoint {
             Endpoint::There(_) => lists.judge(&route.target, &route.shown),
             Endpoint::Number(number, carrier) => lists.judge_number(number, &carrier.host),
@@ -320,7 +362,7 @@ impl Draft<'_> {
         route: &Route,
         provider: Option<&Provider>,
         settings: &Settings,
-    ) -> Result<Option<DigitScript>, Refusal> {
+    ) -> Result<(Option<DigitScript>, bool), Refusal> {
         let template = provider
             .and_then(|provider| provider.dtmf.as_deref())
             .map(|template| template.parse::<Template>().map_err(unusable))
@@ -332,14 +374,18 @@ impl Draft<'_> {
             pin: self.meeting.pin(),
             endpoint: &here,
         };
-        digits::script(
+        let script = digits::script(
             template.as_ref(),
             values,
             route.uses_id,
             route.uses_pin,
             settings.dtmf_delay,
         )
-        .map_err(unusable)
+        .map_err(unusable)?;
+        let filled = template.as_ref().and_then(|template| template.fill(values));
+        let by_template = filled.is_some_and(|filled| filled.uses(Name::Pin));
+        let pin_in_digits = values.pin.is_some() && (by_template || !route.uses_pin);
+        Ok((script, pin_in_digits))
     }
 
     fn read(&self, text: &str) -> Result<DialString, Refusal> {

@@ -19,9 +19,15 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 const MOST_WAITING: usize = 64;
 
 impl Room {
-    pub(super) fn take_directive(&mut self, now: Now, ask: AskId, directive: Directive) {
+    pub(super) fn take_directive(
+        &mut self,
+        now: Now,
+        ask: AskId,
+        directive_id: Option<String>,
+        directive: Directive,
+    ) {
         match directive {
-            Directive::JoinMeeting(join) => self.join(now, ask, &join),
+            Directive::JoinMeeting(join) => self.join(now, ask, directive_id, &join),
             Directive::EndMeeting => {
                 let outcome = Outcome::Done;
                 self.end(now, EndedHere::Asked, Some(Waiting { ask, outcome }), Then::Idle);
@@ -37,7 +43,7 @@ impl Room {
         }
     }
 
-    fn join(&mut self, now: Now, ask: AskId, join: &JoinMeeting) {
+    fn join(&mut self, now: Now, ask: AskId, directive_id: Option<String>, join: &JoinMeeting) {
         let planned = match dial_plan::plan(join, &self.settings) {
             Ok(planned) => planned,
             Err(refusal) => return self.refuse(ask, refusal),
@@ -49,14 +55,14 @@ impl Room {
             Standing::Closed => self.refuse(ask, leaving()),
             Standing::Free => {
                 if self.has_room_for_another(now, ask) {
-                    let next = self.next(now, ask, planned);
+                    let next = self.next(now, ask, directive_id, planned);
                     self.place(now, next);
                 }
             }
             Standing::There => self.wait_or_be_done(ask),
             Standing::Between => {
                 if self.has_room_for_another(now, ask) {
-                    let next = self.next(now, ask, planned);
+                    let next = self.next(now, ask, directive_id, planned);
                     self.place_afterwards(next);
                 }
             }
@@ -64,7 +70,7 @@ impl Room {
                 WhenBusy::Reject => self.refuse(ask, busy()),
                 WhenBusy::Replace => {
                     if self.has_room_for_another(now, ask) {
-                        let next = self.next(now, ask, planned);
+                        let next = self.next(now, ask, directive_id, planned);
                         self.end(now, EndedHere::Replaced, None, Then::Place(Box::new(next)));
                     }
                 }
@@ -137,10 +143,11 @@ impl Room {
     }
 
     /// A join that takes place, now or after the end of what there is.
-    fn next(&mut self, now: Now, ask: AskId, planned: Planned) -> Next {
+    fn next(&mut self, now: Now, ask: AskId, directive_id: Option<String>, planned: Planned) -> Next {
         self.wake();
         Next {
             planned,
+            directive_id,
             asks: vec![ask],
             by: Deadline::after(now, self.settings.response_deadline, "the answer to a join"),
         }

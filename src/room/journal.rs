@@ -6,6 +6,7 @@ use crate::alexa::messages::outcome::Refusal;
 use crate::call::Agreed;
 use crate::time::Now;
 
+use super::dial_plan::AllowEntry;
 use super::equipment::Equipment;
 use super::reports::LastCall;
 use super::state::{Call, Talk};
@@ -14,6 +15,7 @@ pub fn placed(call: &Call) {
     info!(
         event = "call-placed",
         call_id = %call.id,
+        directive_id = call.directive_id.as_deref(),
         meeting_provider = call.planned.provider,
         protocol = call.planned.target.protocol.name(),
         remote = call.planned.target.shown,
@@ -22,6 +24,18 @@ pub fn placed(call: &Call) {
         "calling {}",
         call.planned.target.shown
     );
+}
+
+pub fn followed(call: &Call, allowed_by: &AllowEntry) {
+    info!(
+        call_id = %call.id,
+        %allowed_by,
+        "the far end sends the call on to somebody who may be dialled"
+    );
+}
+
+pub fn not_followed(call: &Call, why: &str) {
+    warn!(call_id = %call.id, "the far end sends the call on, which is not followed: {why}");
 }
 
 pub fn refused(refusal: &Refusal) {
@@ -57,6 +71,7 @@ pub fn answered(now: Now, call: &Call, agreed: &Agreed) {
     info!(
         event = "call-answered",
         call_id = %call.id,
+        directive_id = call.directive_id.as_deref(),
         meeting_provider = call.planned.provider,
         remote = call.planned.target.shown,
         transport = agreed.transport.in_lower_case(),
@@ -82,7 +97,8 @@ pub fn digits_sent(call: &Call) {
         event = "digits-sent",
         call_id = %call.id,
         meeting_provider = call.planned.provider,
-        "PIN entered"
+        "entered as digits: {}",
+        call.planned.entered()
     );
 }
 
@@ -156,6 +172,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
             $level!(
                 event = $event,
                 call_id = %call.id,
+                directive_id = call.directive_id.as_deref(),
                 meeting_provider = call.planned.provider,
                 remote = call.planned.target.shown,
                 end_reason,
@@ -166,6 +183,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 sent_packets = figures.map(|figures| figures.sent),
                 loss_percent = figures.map(|figures| figures.loss_percent),
                 jitter_ms = figures.map(|figures| figures.jitter_ms),
+                rtt_ms = figures.and_then(|figures| figures.round_trip).map(|way| way.as_millis() as u64),
                 concealed_percent = figures.map(|figures| figures.concealed_percent),
                 playout_delay_ms = figures.map(|figures| figures.playout_delay.as_millis() as u64),
                 mos = figures.and_then(|figures| figures.mos),

@@ -23,6 +23,7 @@ mod supervision;
 #[cfg(test)]
 mod tests;
 
+pub use answered::name as end_reason;
 pub use equipment::Equipment;
 pub use microphone::Microphone;
 pub use reports::{CallStatus, CurrentCall, LastCall};

@@ -35,6 +35,8 @@ pub enum Input {
     Directive {
         /// Under which the outcome goes back.
         ask: AskId,
+        /// What the journal calls it; `None` for a command.
+        directive_id: Option<String>,
         /// What.
         directive: Directive,
     },
@@ -63,6 +65,8 @@ pub enum Input {
         /// This call; `None`: the one there is.
         call: Option<String>,
     },
+    /// The settings were read again. A call that is up keeps the limits that it was made with.
+    Settings(Box<Settings>),
     /// The daemon stops: the call is ended, and none is placed any more.
     Leave,
     /// A deadline may have come.
@@ -154,13 +158,18 @@ impl Room {
     /// Takes one input.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
-            Input::Directive { ask, directive } => self.take_directive(now, ask, directive),
+            Input::Directive {
+                ask,
+                directive_id,
+                directive,
+            } => self.take_directive(now, ask, directive_id, directive),
             Input::Call(event) => self.take_call_event(now, event),
             Input::Media { call, event } => self.take_media_event(now, call, event),
             Input::AssistantListens(listens) => self.give_microphone(listens),
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
+            Input::Settings(settings) => self.settings = *settings,
             Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }
@@ -189,11 +198,17 @@ impl Room {
 
     /// Dials.
     pub(super) fn place(&mut self, now: Now, next: Next) {
-        let Next { planned, asks, by } = next;
+        let Next {
+            planned,
+            directive_id,
+            asks,
+            by,
+        } = next;
         self.placed_lately.push_back(now.moment);
         let call = Call {
             id: CallId(self.chance.uuid()),
             planned,
+            directive_id,
             placed: now,
             is_muted: false,
         };
@@ -278,6 +293,7 @@ impl Room {
         let (CallEvent::Proceeding { call }
         | CallEvent::Ringing { call }
         | CallEvent::Answered { call, .. }
+        | CallEvent::Moved { call, .. }
         | CallEvent::DigitsSent { call }
         | CallEvent::DigitsFailed { call, .. }
         | CallEvent::Ended { call, .. }) = &event;
@@ -295,6 +311,7 @@ impl Room {
             }
             CallEvent::Ringing { .. } => self.note_ringing(),
             CallEvent::Answered { agreed, .. } => self.note_answer(now, agreed),
+            CallEvent::Moved { contacts, .. } => self.judge_contacts(&contacts),
             CallEvent::DigitsSent { .. } => self.note_pressed(),
             CallEvent::DigitsFailed { why, .. } => self.note_press_failed(&why),
             CallEvent::Ended { reason, .. } => self.finish(now, reason),
@@ -312,6 +329,30 @@ impl Room {
         let call = placing.call.clone();
         self.play(&call, Some(CallTone::RingBack));
         self.report_state(&call, CallStateName::OutboundRinging);
+    }
+
+    /// A far end that sends the call on decides nothing about who may be dialled.
+    fn judge_contacts(&mut self, contacts: &[Secret]) {
+        let State::Placing(Placing { call, .. }) = &self.state else {
+            return;
+        };
+        let call = call.clone();
+        let judge = |contact: &Secret| match dial_plan::may_follow(contact, &call.planned, &self.settings) {
+            Ok(entry) => {
+                journal::followed(&call, entry);
+                true
+            }
+            Err(why) => {
+                journal::not_followed(&call, &why);
+                false
+            }
+        };
+        let allowed = contacts.iter().map(judge).collect();
+        let follow = CallCommand::Follow {
+            call: call.id,
+            allowed,
+        };
+        self.command(&call, follow);
     }
 
     fn note_answer(&mut self, now: Now, agreed: Agreed) {

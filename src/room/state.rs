@@ -48,6 +48,8 @@ pub struct Call {
     pub id: CallId,
     /// What was dialled.
     pub planned: Planned,
+    /// The directive that asked for it, as the journal calls it; `None` for a command.
+    pub directive_id: Option<String>,
     /// When.
     pub placed: Now,
     /// Whether a person has muted the room's microphone for it.
@@ -155,6 +157,8 @@ pub enum Then {
 pub struct Next {
     /// What will be dialled.
     pub planned: Planned,
+    /// The directive that asks for it, as the journal calls it; `None` for a command.
+    pub directive_id: Option<String>,
     /// Who waits for the outcome; never empty.
     pub asks: Vec<AskId>,
     /// Until when, at most.

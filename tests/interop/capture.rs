@@ -14,13 +14,13 @@ use crate::peers::tap::Tap;
 
 pub fn tshark_reads_a_whole_call_without_complaint() -> Result<(), Skipped> {
     let tshark = programs::find("tshark", "tshark")?;
-    let far_end = FarEnd::asking_for("90210");
+    let far_end = FarEnd::asking_for("9021087");
     let tap = Tap::start(far_end.address);
     let room = Room::open();
-    let join = directives::join_with(&tap.address.to_string(), "standup", "90210");
+    let join = directives::join_with(&tap.address.to_string(), "standup", "9021087");
     assert_eq!(outcome(&room.bridge.ask(&join)), "Response");
     tap.wait_for("the PIN, and half a second of tone both ways", |wire| {
-        let done = wire.from_daemon.digits.len() == 6
+        let done = wire.from_daemon.digits.len() == 8
             && wire.from_daemon.ear.hears(440)
             && wire.to_daemon.ear.hears(600);
         done.then_some(())
@@ -30,7 +30,7 @@ pub fn tshark_reads_a_whole_call_without_complaint() -> Result<(), Skipped> {
     tap.wait_for_sip("200 for BYE", false, |message| message.answers("BYE", 200));
     room.meetd.stop();
 
-    judge(&tshark, &tap, &["9", "0", "2", "1", "0", "11"]);
+    judge(&tshark, &tap, &["9", "0", "2", "1", "0", "8", "7", "11"]);
     Ok(())
 }
 

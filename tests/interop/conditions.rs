@@ -147,6 +147,7 @@ pub const CONDITIONS: &[Condition] = &[
         .with_repetitions(),
     condition("answer_repeated", Course::AnsweredThen("CSeq: 1 ACK", 20)).with_repetitions(),
     condition("forked", Course::AnsweredThen("CSeq: 2 BYE", 2)),
+    condition("update_in_early_dialog", Course::Answered),
     condition("digits_by_info", Course::AnsweredThen("CSeq: 4 INFO", 2)).with_pin("42"),
     condition("no_audio", Course::GivenUp("no audio came from the far end")).with_keys(SHORT_SILENCE),
     condition("no_audio_on_hold", Course::Lives(Duration::from_millis(4500))).with_keys(SHORT_SILENCE),

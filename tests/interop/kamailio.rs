@@ -20,6 +20,8 @@ pub struct Manner {
     pub algorithm: &'static str,
     /// Whether callers are asked for the password.
     pub challenges_calls: bool,
+    /// Whether `sips:` is answered with 416.
+    pub refuses_sips: bool,
     /// The shortest registration, in seconds.
     pub min_expires: u32,
 }
@@ -30,6 +32,7 @@ impl Default for Manner {
             callee: 9,
             algorithm: "MD5",
             challenges_calls: false,
+            refuses_sips: false,
             min_expires: 1,
         }
     }
@@ -95,6 +98,7 @@ impl Kamailio {
                 "@CHALLENGES_CALLS@",
                 u8::from(manner.challenges_calls).to_string(),
             ),
+            ("@REFUSES_SIPS@", u8::from(manner.refuses_sips).to_string()),
             ("@CALLEE@", manner.callee.to_string()),
         ]
         .into_iter()

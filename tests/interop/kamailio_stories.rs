@@ -20,7 +20,11 @@ pub enum By {
 }
 
 impl By {
-    fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
+
+    /// As URIs and the names of stories have it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
@@ -28,7 +32,8 @@ impl By {
         }
     }
 
-    fn endpoint(self, kamailio: &Kamailio) -> String {
+    /// The callee behind that kamailio.
+    pub fn endpoint(self, kamailio: &Kamailio) -> String {
         let port = match self {
             Self::Udp | Self::Tcp => kamailio.port,
             Self::Tls => kamailio.tls_port(Shows::Good),
@@ -63,6 +68,31 @@ pub fn a_call_through_the_proxy(by: By, algorithm: &'static str) -> Result<(), S
     assert!(!log.contains(PASSWORD), "the SIP password is in the log");
     let invites = kamailio.program.log().matches("got INVITE over").count();
     assert_eq!(invites, 2, "one is challenged, one is answered");
+    Ok(())
+}
+
+/// What does not know sips is asked as sip, over the same TLS and with encrypted audio.
+pub fn a_416_to_sips_is_tried_as_sip() -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(Over::Udp, &["-sf", &Sipp::scenario("busy_486.xml")])?;
+    let kamailio = Kamailio::start(&Manner {
+        callee: sipp.port,
+        refuses_sips: true,
+        ..Manner::default()
+    })?;
+    let room = room(&kamailio, &[]);
+    let port = kamailio.tls_port(Shows::Good);
+    let event = room
+        .bridge
+        .ask(&directives::join(&format!("sips:meet@localhost:{port}")));
+    assert_eq!(outcome(&event), "ENDPOINT_BUSY", "{event}");
+    sipp.wait_for_success();
+    assert!(sipp.messages().contains("RTP/SAVP"), "{}", sipp.messages());
+    for asked in ["sips:meet@localhost", "sip:meet@localhost"] {
+        kamailio
+            .program
+            .wait_for_line(&format!("asked for {asked}:{port} over tls"));
+    }
+    room.meetd.stop();
     Ok(())
 }
 
@@ -113,7 +143,8 @@ fn message(event: &Value) -> String {
         .to_owned()
 }
 
-fn room(kamailio: &Kamailio, keys: &[(&str, &str)]) -> Room {
+/// A room that knows the password and trusts the certificate.
+pub fn room(kamailio: &Kamailio, keys: &[(&str, &str)]) -> Room {
     let ca_file = format!("{:?}", kamailio.ca_file());
     let mut all = vec![
         ("calls.allow", "[\"localhost\", \"127.0.0.0/8\"]"),

@@ -23,8 +23,10 @@ mod frames_by_schema;
 mod front;
 mod kamailio;
 mod kamailio_stories;
+mod matrix;
 mod name_server;
 mod name_stories;
+mod parser_budget;
 mod python_bridge;
 mod runner;
 mod sipp;
@@ -75,12 +77,6 @@ const STORIES: &[runner::Story] = &[
     ("kamailio_passes_a_call_on_after_sha256_tls", || {
         kamailio_stories::a_call_through_the_proxy(By::Tls, "SHA-256")
     }),
-    ("names_lead_to_the_next_server_after_503_udp", || {
-        name_stories::a_503_leads_to_the_next_server(Udp)
-    }),
-    ("names_lead_to_the_next_server_after_503_tcp", || {
-        name_stories::a_503_leads_to_the_next_server(Tcp)
-    }),
     (
         "a_silent_server_is_left_and_its_late_answer_ended",
         name_stories::a_silent_server_is_left_and_its_late_answer_ended,
@@ -88,6 +84,10 @@ const STORIES: &[runner::Story] = &[
     (
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
+    ),
+    (
+        "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",
+        kamailio_stories::a_416_to_sips_is_tried_as_sip,
     ),
     (
         "a_bad_certificate_ends_the_call_before_the_invite",
@@ -104,6 +104,10 @@ const STORIES: &[runner::Story] = &[
     (
         "a_meeting_over_pythons_websockets",
         python_bridge::a_meeting_over_pythons_websockets,
+    ),
+    (
+        "reading_a_message_stays_within_its_budget",
+        parser_budget::reading_a_message_stays_within_its_budget,
     ),
     (
         "every_frame_fits_the_schema",
@@ -132,13 +136,34 @@ const OVER_EACH: &[(&str, OverEach)] = &[
     ("is_not_there", sipp_stories::nobody_is_there),
 ];
 
+/// What several of them tell, over each transport without certificates.
+const OVER_PLAIN: &[(&str, OverEach)] = &[
+    ("sends_the_call_on_with_302", sipp_stories::moved_302),
+    (
+        "is_out_of_service_503",
+        name_stories::a_503_leads_to_the_next_server,
+    ),
+];
+
 type OverEach = fn(sipp::Over) -> Result<(), peers::programs::Skipped>;
 
 fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [read, name, times] = &arguments[..]
+        && read == parser_budget::READ
+    {
+        parser_budget::read(name, times);
+        return std::process::ExitCode::SUCCESS;
+    }
     let mut stories: Vec<runner::Told> = STORIES.iter().map(runner::Told::from).collect();
     let mut table = runner::Table::new();
     for (name, tell) in OVER_EACH {
         let told = sipp::Over::ALL.map(|over| runner::Told::over(name, over.name(), move || tell(over)));
+        table.push(runner::row(name, &told));
+        stories.extend(told);
+    }
+    for (name, tell) in OVER_PLAIN {
+        let told = [Udp, Tcp].map(|over| runner::Told::over(name, over.name(), move || tell(over)));
         table.push(runner::row(name, &told));
         stories.extend(told);
     }
@@ -150,6 +175,12 @@ fn main() -> std::process::ExitCode {
         let told: Vec<_> = told.collect();
         table.push(runner::row(condition.name, &told));
         stories.extend(told);
+    }
+    table.extend(matrix::table());
+    for cell in matrix::cells() {
+        let name = cell.name();
+        let story = Box::new(move || cell.tell());
+        stories.push(runner::Told { name, story });
     }
     let names = stories.iter().map(|told| told.name.clone()).collect();
     stories.push(runner::Told {

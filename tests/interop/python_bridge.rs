@@ -10,6 +10,7 @@ use crate::peers::bridge::{Bridge, action};
 use crate::peers::daemon::{Home, Meetd};
 use crate::peers::directives::{self, outcome};
 use crate::peers::far_end::{FarEnd, Manner};
+use crate::peers::frames;
 use crate::peers::programs::{self, Skipped};
 
 pub fn a_meeting_over_pythons_websockets() -> Result<(), Skipped> {
@@ -71,6 +72,14 @@ pub fn a_meeting_over_pythons_websockets() -> Result<(), Skipped> {
     meetd.stop();
     let closed = wait_for(&bridge, "the close frame", |said| said["closed"].as_u64());
     assert!(matches!(closed, 1000 | 1001), "closed with {closed}");
+    let lines = bridge.said.look(|said| said.lines.clone());
+    let frames: Vec<Value> = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|said| serde_json::from_str(said["frame"].as_str()?).ok())
+        .collect();
+    assert!(frames.len() >= 8, "{frames:#?}");
+    frames::all_fit(&frames);
     Ok(())
 }
 

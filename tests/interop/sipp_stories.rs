@@ -159,6 +159,40 @@ pub fn busy_486(over: Over) -> Result<(), Skipped> {
     Ok(())
 }
 
+/// Three contacts: the best may not be called, the next one is busy, the last one answers.
+pub fn moved_302(over: Over) -> Result<(), Skipped> {
+    let mut first = Sipp::start(over, &["-sf", &Sipp::scenario("busy_486.xml")])?;
+    let media_port = programs::free_port().to_string();
+    let mut second = Sipp::start(over, &["-sn", "uas", "-mi", "127.0.0.1", "-mp", &media_port])?;
+    let (first_port, second_port) = (first.port.to_string(), second.port.to_string());
+    let mut called = Called::by(
+        over,
+        &[
+            "-sf",
+            &Sipp::scenario("moved_302.xml"),
+            "-key",
+            "first_port",
+            &first_port,
+            "-key",
+            "second_port",
+            &second_port,
+        ],
+    )?;
+    called.is_answered();
+    called.sipp.wait_for_success();
+    first.wait_for_success();
+    assert!(
+        first.messages().contains("INVITE sip:first@"),
+        "{}",
+        first.messages()
+    );
+    assert_eq!(outcome(&called.room.bridge.ask(&directives::end())), "Response");
+    second.wait_for_success();
+    let log = called.room.meetd.stop();
+    assert!(log.contains("add \"192.0.2.66\" to calls.allow"), "{log}");
+    Ok(())
+}
+
 pub fn progress_183_then_200(over: Over) -> Result<(), Skipped> {
     let called = Called::by(over, &["-sf", &Sipp::scenario("progress_183.xml")])?;
     called.is_answered();

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::Watched;
+use super::{Watched, frames};
 
 /// What it does with whoever connects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Welcome {
     Accept,
     /// This HTTP status.
     Refuse(u16),
+    /// This HTTP status, and this place in `Location`.
+    Redirect(u16, String),
     /// Takes the connection and says nothing.
     Silent,
 }
@@ -58,6 +60,7 @@ pub struct Event {
 enum Order {
     Send(Message),
     Raw(Vec<u8>),
+    Deafen,
     Drop,
 }
 
@@ -84,6 +87,7 @@ impl Bridge {
 
     /// Starts one that wants this token.
     pub fn start_with(welcome: Welcome, token: Option<&str>) -> Self {
+        token.into_iter().for_each(super::canaries::hand_out);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -130,6 +134,7 @@ impl Bridge {
 
     /// Wants this token from now on.
     pub fn want_token(&self, token: &str) {
+        super::canaries::hand_out(token);
         self.inside.change(|inside| inside.token = Some(token.to_owned()));
     }
 
@@ -162,6 +167,11 @@ impl Bridge {
             reason: "".into(),
         };
         self.order(Order::Send(Message::Close(Some(frame))));
+    }
+
+    /// Reads nothing any more on the newest connection; what is to be sent is still sent.
+    pub fn deafen(&self) {
+        self.order(Order::Deafen);
     }
 
     /// Drops the TCP connection without a close frame.
@@ -272,6 +282,13 @@ impl Bridge {
     }
 }
 
+impl Drop for Bridge {
+    /// Whatever the test was about, all that the daemon said must fit the schema.
+    fn drop(&mut self) {
+        frames::all_fit(&self.frames());
+    }
+}
+
 /// The action of an AASB message, or `""`.
 pub fn action(frame: &Value) -> &str {
     frame["header"]["messageDescription"]["action"]
@@ -329,8 +346,13 @@ async fn serve(mut stream: TcpStream, events: Arc<Watched<Vec<Event>>>, inside: 
             .get("Authorization")
             .map(|value| text(value.as_bytes()));
         let wanted = token.map(|token| format!("Bearer {token}"));
+        let mut location = None;
         let status = match welcome {
             Welcome::Refuse(status) => status,
+            Welcome::Redirect(status, whither) => {
+                location = Some(whither);
+                status
+            }
             _ if wanted.is_some() && given != wanted => 401,
             _ => {
                 if request
@@ -348,6 +370,11 @@ async fn serve(mut stream: TcpStream, events: Arc<Watched<Vec<Event>>>, inside: 
         turned = Some(status);
         let mut refusal = ErrorResponse::new(None);
         *refusal.status_mut() = status.try_into().unwrap();
+        if let Some(location) = location {
+            refusal
+                .headers_mut()
+                .insert("Location", location.parse().unwrap());
+        }
         Err(refusal)
     };
     let accepted = tokio_tungstenite::accept_hdr_async(stream, callback).await;
@@ -370,15 +397,22 @@ async fn keep(
     mut orders: mpsc::UnboundedReceiver<Order>,
     note: &impl Fn(Happened),
 ) -> Option<u16> {
+    let mut is_deaf = false;
     loop {
         tokio::select! {
             // What cannot be written is no end yet: the close frame that says why may still be on its way.
             Some(order) = orders.recv() => match order {
                 Order::Send(message) => drop(socket.send(message).await),
                 Order::Raw(bytes) => drop(socket.get_mut().write_all(&bytes).await),
+                Order::Deafen => {
+                    // What is not read shall not wait in the kernel for ever either.
+                    let socket = socket2::SockRef::from(socket.get_ref());
+                    socket.set_recv_buffer_size(4096).unwrap();
+                    is_deaf = true;
+                }
                 Order::Drop => return None,
             },
-            message = socket.next() => match message.and_then(Result::ok) {
+            message = socket.next(), if !is_deaf => match message.and_then(Result::ok) {
                 Some(Message::Text(text)) => {
                     let text = text.as_str();
                     note(Happened::Frame(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))));
@@ -386,7 +420,9 @@ async fn keep(
                 Some(Message::Close(frame)) => return Some(frame.map_or(1005, |frame| frame.code.into())),
                 Some(_) => {}
                 None => return None,
-            }
+            },
+            // Deaf, and replaced by a newer connection: the far end is to find out by itself.
+            else => std::future::pending().await,
         }
     }
 }

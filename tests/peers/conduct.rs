@@ -20,7 +20,7 @@ pub enum Manner {
     },
     /// 100 and 180, and never more.
     RingForEver,
-    /// Nothing at all.
+    /// Nothing at all, to a BYE neither.
     Silent,
     /// This final response.
     Refuse(u16, &'static str),

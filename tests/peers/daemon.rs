@@ -10,9 +10,9 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Watched;
 use super::bridge::Bridge;
 use super::directives::ROOM;
+use super::{Watched, canaries};
 
 /// Variables that would make a test depend on the machine it runs on.
 const NOT_OURS: &[&str] = &[
@@ -100,6 +100,9 @@ impl Home {
 
     /// Writes a file beside the configuration.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        if name.contains("token") || name.contains("password") {
+            canaries::hand_out(text);
+        }
         let path = self.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -150,6 +153,9 @@ impl Home {
         let shared = Arc::clone(&done);
         thread::spawn(move || {
             let output = child.wait_with_output().unwrap();
+            let said = [&output.stdout[..], &output.stderr[..]].concat();
+            let leaked = canaries::leaked(&String::from_utf8_lossy(&said));
+            assert_eq!(leaked, None, "a command says a secret");
             shared.change(|done| *done = Some(output));
         });
         done.wait_for(&format!("the end of meetd {arguments:?}"), Clone::clone)
@@ -193,6 +199,8 @@ pub struct Said {
     /// The lines, in the order they came.
     pub lines: Vec<String>,
     ended: usize,
+    /// The first secret that was in them, with its line.
+    leaked: Option<(String, String)>,
 }
 
 impl Said {
@@ -214,8 +222,9 @@ impl Meetd {
     /// Guards a process whose outputs are piped.
     pub fn guard(name: &str, mut child: Child) -> Self {
         let said = Arc::new(Watched::new(Said::default()));
-        collect(child.stdout.take().unwrap(), &said);
-        collect(child.stderr.take().unwrap(), &said);
+        let is_ours = name == "meetd";
+        collect(child.stdout.take().unwrap(), is_ours, &said);
+        collect(child.stderr.take().unwrap(), is_ours, &said);
         Self {
             name: name.to_owned(),
             child,
@@ -244,6 +253,12 @@ impl Meetd {
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let kill = format!("kill -TERM {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Sends SIGHUP: read your configuration again.
+    pub fn reload(&self) {
+        let kill = format!("kill -HUP {}", self.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
@@ -279,7 +294,10 @@ impl Drop for Meetd {
         // It may be gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if thread::panicking() {
+        if !thread::panicking() {
+            let leaked = self.said.look(|said| said.leaked.clone());
+            assert_eq!(leaked, None, "{} says a secret", self.name);
+        } else {
             eprintln!(
                 "---- what {0} said ----\n{1}\n---- end of what {0} said ----",
                 self.name,
@@ -289,11 +307,17 @@ impl Drop for Meetd {
     }
 }
 
-fn collect(output: impl Read + Send + 'static, said: &Arc<Watched<Said>>) {
+fn collect(output: impl Read + Send + 'static, is_ours: bool, said: &Arc<Watched<Said>>) {
     let said = Arc::clone(said);
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            said.change(|said| said.lines.push(line));
+            let leaked = is_ours.then(|| canaries::leaked(&line)).flatten();
+            said.change(|said| {
+                if let Some(secret) = leaked {
+                    said.leaked.get_or_insert((secret, line.clone()));
+                }
+                said.lines.push(line);
+            });
         }
         said.change(|said| said.ended += 1);
     });

@@ -40,6 +40,7 @@ pub fn join(endpoint: &str) -> Value {
 pub fn join_with(endpoint: &str, id: &str, pin: &str) -> Value {
     let mut directive = join(endpoint);
     directive["directive"]["payload"]["meeting"]["id"] = id.into();
+    super::canaries::hand_out(pin);
     directive["directive"]["payload"]["meeting"]["pin"] = pin.into();
     directive
 }
@@ -51,12 +52,27 @@ pub fn end() -> Value {
 
 /// AASB's word for "Alexa, stop".
 pub fn stop_foreground_activity() -> Value {
-    json!({"header": {
-        "version": "4.0",
-        "messageType": "Publish",
-        "id": "5f1a8a0e-6a0c-4b53-9d0f-0d8e6c1f5a11",
-        "messageDescription": {"topic": "AlexaClient", "action": "StopForegroundActivity"},
-    }})
+    let mut message = message("AlexaClient", "StopForegroundActivity", Value::Null);
+    message.as_object_mut().unwrap().remove("payload");
+    message
+}
+
+/// A message of a `PhoneCallController`.
+pub fn phone_call(action: &str, payload: Value) -> Value {
+    message("PhoneCallController", action, payload)
+}
+
+/// An AASB message.
+pub fn message(topic: &str, action: &str, payload: Value) -> Value {
+    json!({
+        "header": {
+            "version": "4.0",
+            "messageType": "Publish",
+            "id": "5f1a8a0e-6a0c-4b53-9d0f-0d8e6c1f5a11",
+            "messageDescription": {"topic": topic, "action": action},
+        },
+        "payload": payload,
+    })
 }
 
 /// The kind of an event: `Response`, or the type of an ErrorResponse.

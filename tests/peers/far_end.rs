@@ -41,6 +41,7 @@ impl FarEnd {
 
     /// Starts one that answers at once and asks for this PIN.
     pub fn asking_for(pin: &str) -> Self {
+        super::canaries::hand_out(pin);
         let prompt = Some(Prompt {
             pin: pin.to_owned(),
             tone: 1000,
@@ -213,6 +214,7 @@ impl Shared {
             (Some("ACK"), Some(call)) => self.move_on(call, Phase::Answered, Phase::Confirmed),
             (Some("ACK"), None) => {}
             (Some("CANCEL"), Some(call)) => self.take_cancel(path, &message, call),
+            (Some("BYE"), Some(_)) if self.manner.look(|manner| matches!(manner, Manner::Silent)) => {}
             (Some("BYE"), Some(call)) => {
                 self.send(path, message.response(200, "OK", "far"));
                 self.seen.change(|seen| seen.calls[call].phase = Phase::TheyLeft);

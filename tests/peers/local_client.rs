@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -12,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::Watched;
 use super::bridge::action;
+use super::{HANG_GUARD, Watched, frames};
 
 /// What came so far, and whether it is over; or with which HTTP status it was refused.
 #[derive(Debug, Default)]
@@ -32,14 +33,37 @@ pub struct Heard {
 pub struct LocalClient {
     /// What it heard.
     pub heard: Arc<Watched<Heard>>,
-    orders: mpsc::UnboundedSender<Message>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Send(Message),
+    Deafen,
 }
 
 impl LocalClient {
-    /// Connects to the unix socket; any headers may be sent.
+    /// Connects to the unix socket, as soon as there is one; any headers may be sent.
     pub fn unix(path: &Path, headers: &[(&'static str, &str)]) -> Self {
         let path = path.to_owned();
-        Self::connect(headers, async move || UnixStream::connect(&path).await.unwrap())
+        Self::connect(headers, async move || {
+            let until = Instant::now() + HANG_GUARD;
+            loop {
+                match UnixStream::connect(&path).await {
+                    Ok(stream) => return stream,
+                    Err(error) if Instant::now() > until => panic!("{}: {error}", path.display()),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
+                }
+            }
+        })
+    }
+
+    /// Connects to the unix socket, and reads nothing.
+    pub fn deaf(path: &Path) -> Self {
+        let client = Self::unix(path, &[]);
+        client.wait_for_snapshot();
+        client.orders.send(Order::Deafen).unwrap();
+        client
     }
 
     /// Connects over TCP.
@@ -75,13 +99,15 @@ impl LocalClient {
                     Err(error) => panic!("the local link: {error}"),
                 };
                 shared.change(|heard| heard.is_open = true);
+                let mut is_deaf = false;
                 let over = loop {
                     tokio::select! {
                         order = taken.recv() => match order {
-                            Some(message) => drop(socket.send(message).await),
+                            Some(Order::Send(message)) => drop(socket.send(message).await),
+                            Some(Order::Deafen) => is_deaf = true,
                             None => break None,
                         },
-                        message = socket.next() => match message.and_then(Result::ok) {
+                        message = socket.next(), if !is_deaf => match message.and_then(Result::ok) {
                             Some(Message::Text(text)) => {
                                 let frame = serde_json::from_str(text.as_str()).unwrap();
                                 shared.change(|heard| heard.frames.push(frame));
@@ -100,7 +126,8 @@ impl LocalClient {
 
     /// Sends one frame.
     pub fn send(&self, frame: &Value) {
-        self.orders.send(Message::text(frame.to_string())).unwrap();
+        let message = Message::text(frame.to_string());
+        self.orders.send(Order::Send(message)).unwrap();
     }
 
     /// Sends a message of its AlexaClient.
@@ -163,5 +190,12 @@ impl LocalClient {
     #[track_caller]
     pub fn refused(&self) -> u16 {
         self.heard.wait_for("the refusal", |heard| heard.refused)
+    }
+}
+
+impl Drop for LocalClient {
+    /// What clients are told must fit the schema as well.
+    fn drop(&mut self) {
+        frames::all_fit(&self.heard.look(|heard| heard.frames.clone()));
     }
 }

@@ -23,10 +23,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub mod bridge;
+pub mod canaries;
 pub mod conduct;
 pub mod daemon;
 pub mod directives;
 pub mod far_end;
+pub mod frames;
 pub mod local_client;
 pub mod netstring;
 pub mod programs;
@@ -36,6 +38,7 @@ pub mod sip_text;
 pub mod sound;
 pub mod tap;
 pub mod telephone;
+pub mod tls_front;
 
 /// How long anything may take before a test says that it hangs.
 pub const HANG_GUARD: Duration = Duration::from_secs(30);

@@ -6,6 +6,7 @@ use meetd::bridge::link::LinkId;
 use serde_json::Value;
 
 use crate::far_end::Leg;
+use crate::log::PIN;
 use crate::run::{ANSWERED, Life};
 use crate::stories::name_of;
 use crate::world::World;
@@ -205,7 +206,7 @@ fn one_call(world: &World) -> Result<(), Broken> {
 fn secrets(world: &World) -> Result<(), Broken> {
     let frames = world.bridge.frames.iter().map(|(_, _, frame)| frame.to_string());
     let notices = world.notices.iter().map(|notice| format!("{notice:?}"));
-    match frames.chain(notices).find(|text| text.contains("9876501234")) {
+    match frames.chain(notices).find(|text| text.contains(PIN)) {
         Some(text) => Err(Broken::new("nothing_secret_in_any_output", &text)),
         None => Ok(()),
     }

@@ -297,6 +297,9 @@ impl FarEnd {
         let call_id = header(&text, "Call-ID").unwrap_or_default();
         self.called.entry(call_id).or_insert(user);
         let last = self.manners.refuses_with.unwrap_or(200);
+        // Nobody rings once it was answered.
+        let is_before = |rings: &Duration| self.manners.answers_after.is_none_or(|answers| *rings < answers);
+        let rings_after = self.manners.rings_after.filter(is_before);
         let dialog = Dialog {
             leg: Leg::Trying,
             highest_sequence: sequence(&text),
@@ -305,13 +308,10 @@ impl FarEnd {
             tag: format!("far{}", self.dialogs.len()),
             last_response: String::new(),
             repeat: None,
-            due: [
-                (self.manners.rings_after, 180),
-                (self.manners.answers_after, last),
-            ]
-            .into_iter()
-            .filter_map(|(after, status)| Some((now + after?, status)))
-            .collect(),
+            due: [(rings_after, 180), (self.manners.answers_after, last)]
+                .into_iter()
+                .filter_map(|(after, status)| Some((now + after?, status)))
+                .collect(),
             manners: self.manners,
             acks_lost: 0,
             hangs_up_at: None,

@@ -11,6 +11,7 @@
 mod checks;
 mod disk;
 mod far_end;
+mod log;
 mod names;
 mod network;
 mod once;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::checks::{self, Broken};
 use crate::disk::DiskFault;
 use crate::far_end::Leg;
+use crate::log::PIN;
 use crate::names::{CONFERENCE, NamesFault};
 use crate::network::Network;
 use crate::plan::Step;
@@ -189,7 +190,7 @@ impl Life {
         let meeting = format!("12345{:05}", self.meetings);
         let endpoint = if self.by_name { CONFERENCE } else { "192.0.2.20" };
         let payload = json!({ "meeting": {
-            "endpoint": endpoint, "id": meeting, "pin": "9876501234", "protocol": "SIP", "provider": "EXAMPLE",
+            "endpoint": endpoint, "id": meeting, "pin": PIN, "protocol": "SIP", "provider": "EXAMPLE",
         }});
         let is_found = !self.by_name || self.world.names.finds();
         let expected = self.room.join(&meeting, is_found, &self.world.far.manners);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use meetd::chance::Chance;
 
 use crate::checks::Broken;
+use crate::log::Log;
 use crate::plan::{self, Step};
 use crate::run;
 
@@ -113,12 +114,21 @@ fn chance_of(seed: u64) -> Chance {
     Chance::from_seed(bytes)
 }
 
+/// In so many lives one is logged whole: writing the lines takes longer than the life.
+const LOGGED: u64 = 10;
+
 /// One life; a panic breaks a promise too.
 fn attempt(seed: u64, steps: &[Step]) -> Result<Duration, Broken> {
     let chance = chance_of(seed).fork();
-    match catch_unwind(AssertUnwindSafe(|| run::live(steps, chance))) {
-        Ok(result) => result,
-        Err(panic) => {
+    let log = Log::default();
+    let life = || match seed.is_multiple_of(LOGGED) {
+        true => log.over(|| run::live(steps, chance)),
+        false => run::live(steps, chance),
+    };
+    match (catch_unwind(AssertUnwindSafe(life)), log.leak()) {
+        (Ok(_), Some(line)) => Err(Broken::new("nothing_secret_in_the_log", &line)),
+        (Ok(result), None) => result,
+        (Err(panic), _) => {
             let words = panic.downcast_ref::<String>().cloned();
             let words = words.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             Err(Broken::new("nothing_panics", &words.unwrap_or_default()))

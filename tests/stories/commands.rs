@@ -8,7 +8,7 @@ use crate::peers::room::Room;
 
 #[test]
 fn join_and_end_from_the_command_line() {
-    let far_end = FarEnd::asking_for("4321");
+    let far_end = FarEnd::asking_for("4321987");
     let room = Room::open();
     let endpoint = far_end.endpoint();
     let joined = room.home.run_with(
@@ -22,7 +22,7 @@ fn join_and_end_from_the_command_line() {
             "standup",
             "--pin-stdin",
         ],
-        "4321\n",
+        "4321987\n",
     );
     assert_eq!(joined.status.code(), Some(0), "{joined:?}");
     far_end.wait_for("the PIN", |seen| seen.calls.last()?.pin_at);
@@ -126,10 +126,53 @@ fn status_tells_everything_the_contract_names() {
 }
 
 #[test]
+fn a_status_that_is_watched_tells_each_change_once() {
+    let far_end = FarEnd::start(Manner::Answer {
+        after: Duration::ZERO,
+    });
+    let room = Room::open();
+    let mut command = room.home.command(&["status", "--watch", "--json"]);
+    let watch = crate::peers::programs::start(&mut command);
+    watch.wait_for_line("\"call\":null");
+    room.bridge
+        .ask(&crate::peers::directives::join(&far_end.endpoint()));
+    watch.wait_for_line("\"state\":\"ACTIVE\"");
+    room.bridge.ask(&crate::peers::directives::end());
+    let over = "\"call\":null,\"lastCall\":{";
+    watch.wait_for_line(over);
+    let words = room.home.command(&["status", "--watch"]);
+    let words = crate::peers::programs::start(&mut { words });
+    words.wait_for_line("last call");
+
+    room.meetd.stop();
+    let (mut watch, mut words) = (watch, words);
+    assert_eq!(watch.wait().code(), Some(1), "{}", watch.log());
+    assert_eq!(words.wait().code(), Some(1));
+    let lines: Vec<serde_json::Value> = watch
+        .log()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let states: Vec<_> = lines
+        .iter()
+        .map(|line| line["call"]["state"].as_str().unwrap_or("none"))
+        // Some far ends ring before they answer at once.
+        .filter(|state| *state != "OUTBOUND_RINGING")
+        .collect();
+    let mut changes = states.clone();
+    changes.dedup();
+    assert_eq!(changes, ["none", "DIALING", "ACTIVE", "none"], "{states:?}");
+    let mut different = lines.clone();
+    different.dedup();
+    assert_eq!(different.len(), lines.len(), "a line came twice");
+}
+
+#[test]
 fn commands_without_a_daemon_exit_with_3() {
     let home = Home::empty();
     for arguments in [
         &["status", "--json"][..],
+        &["status", "--watch"],
         &["end"],
         &["join", "--endpoint", "127.0.0.1", "--protocol", "sip"],
     ] {

@@ -41,7 +41,7 @@ fn without_a_daemon_the_bridge_is_tried_once() {
 
 #[test]
 fn a_wrong_token_is_named_and_not_shown() {
-    let bridge = Bridge::start_with(Welcome::Accept, Some("another"));
+    let bridge = Bridge::start_with(Welcome::Accept, Some("another-token-canary-19b0"));
     let mut home = Home::new(&bridge);
     home.set("bridge.token_file", "\"token\"");
     home.write("token", TOKEN);

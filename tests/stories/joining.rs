@@ -15,9 +15,9 @@ const AT_ONCE: Manner = Manner::Answer {
 
 #[test]
 fn a_meeting_is_joined_with_its_pin_and_ended() {
-    let far_end = FarEnd::asking_for("4321");
+    let far_end = FarEnd::asking_for("4321987");
     let room = Room::open();
-    let join = directives::join_with(&far_end.endpoint(), "standup", "4321");
+    let join = directives::join_with(&far_end.endpoint(), "standup", "4321987");
     let event = room.bridge.ask(&join);
 
     assert_eq!(outcome(&event), "Response", "{event}");
@@ -58,7 +58,7 @@ fn a_meeting_is_joined_with_its_pin_and_ended() {
         ["DIALING", "OUTBOUND_RINGING", "ACTIVE", "IDLE"]
     );
     far_end.seen.look(|seen| {
-        assert_eq!(seen.calls[0].ear.digits, "4321#");
+        assert_eq!(seen.calls[0].ear.digits, "4321987#");
         assert_eq!(seen.calls[0].wrong_pins, 0);
         assert!(
             seen.calls[0]

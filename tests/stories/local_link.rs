@@ -107,6 +107,36 @@ fn a_lost_engine_leaves_no_dialog_hanging() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_is_dropped_and_nobody_waits_for_it() {
+    let (meetd, bridge, home) = open(&[]);
+    let path = home.path().join("meetd.sock");
+    let (deaf, panel) = (LocalClient::deaf(&path), LocalClient::unix(&path, &[]));
+    panel.wait_for_snapshot();
+    deaf.dialog(9, "LISTENING");
+    let dialog = |state: &str| json!({"state": state, "assistantId": 9});
+    bridge.wait_for_message("DialogStateChanged", |told| *told == dialog("LISTENING"));
+    // Everyone is told of each change, until more waits for the deaf one than a queue and a socket hold.
+    for round in 0.. {
+        for _ in 0..10 {
+            panel.dialog(10, "SPEAKING");
+            panel.dialog(10, "THINKING");
+        }
+        let volume = directives::speaker("SetVolume", json!({"volume": round % 100}));
+        assert_eq!(outcome(&panel.ask(&volume)), "Response");
+        if bridge
+            .frames()
+            .iter()
+            .any(|frame| frame["payload"] == dialog("IDLE"))
+        {
+            break;
+        }
+        assert!(round < 500, "it was never dropped");
+    }
+    assert_eq!(outcome(&bridge.ask(&directives::end())), "Response");
+    meetd.stop();
+}
+
+#[test]
 fn over_tcp_only_the_token_opens_and_no_page_of_another_site() {
     let (meetd, _bridge, home) = open(&[
         ("local.tcp", "\"127.0.0.1:0\""),

@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod phone_call;
 pub mod power;
 pub mod property;
+pub mod redacted;
 pub mod report;
 pub mod report_state;
 pub mod speaker;

@@ -8,9 +8,10 @@ use crate::time::{Deadline, Moment};
 ///    └────Start──> Connecting ──Opened──> Open
 ///                   ^   │ ^               │
 ///                   │   │ └── redirect    │ lost, or a ping unanswered
-///               due │   │ failed          │
+///       due, a look │   │ failed          │
+///      at the token │   │ or same token   │
 ///                  Waiting <──────────────┘
-///   any ──Leave──> Left
+///   any ──Leave──> Left,  any but Left ──changed settings──> New ──> as by Start
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -20,6 +21,8 @@ pub(super) enum State {
         until: Deadline,
         /// Not even a network change tries before this.
         not_before: Moment,
+        /// The token was forbidden: when to see whether there is another one.
+        look: Option<Deadline>,
     },
     Connecting {
         url: String,
@@ -29,6 +32,8 @@ pub(super) enum State {
         guard: Deadline,
         /// When to begin anew because the network changed meanwhile.
         renewal: Option<Deadline>,
+        /// Only another token is tried with; without one it waits on, until then.
+        look: Option<(Deadline, Moment)>,
     },
     Open {
         since: Moment,

@@ -168,8 +168,41 @@ fn a_bridge_that_is_gone_for_good_is_asked_hourly() {
 }
 
 #[test]
-fn a_room_that_is_forbidden_tries_at_reconnect_max() {
+fn after_a_403_another_token_is_tried_at_once_and_the_same_one_at_reconnect_max() {
     let mut world = World::started();
+    world.lose(http(403, None, None));
+    for look in 1..60 {
+        let (waited, outputs) = world.until_deadline();
+        assert_eq!(waited, Duration::from_secs(2));
+        assert_eq!(outputs, [Output::OpenWithAnotherToken(look + 1, URL.to_owned())]);
+        assert_eq!(world.lose(LinkFault::SameToken), [], "nobody is told of a look");
+    }
+    let (waited, outputs) = world.until_deadline();
+    assert_eq!((waited, outputs), (Duration::from_secs(2), vec![open(61, URL)]));
+    // Refused again, and then there is another one.
+    world.lose(http(403, None, None));
+    world.until_deadline();
+    assert_eq!(
+        world.link(LinkEvent::Opened).last(),
+        Some(&Output::Opened(62)),
+        "the new token opens"
+    );
+}
+
+#[test]
+fn a_network_change_during_a_look_at_the_token_is_not_forgotten() {
+    let mut world = World::started();
+    world.lose(http(403, None, None));
+    world.until_deadline();
+    world.input(Input::NetworkChanged);
+    assert_eq!(world.lose(LinkFault::SameToken), [open(3, URL)]);
+}
+
+#[test]
+fn without_a_token_file_there_is_no_other_token_to_look_for() {
+    let mut settings = settings();
+    settings.token_file = None;
+    let mut world = World::started_with(settings, 1);
     world.lose(http(403, None, None));
     assert_eq!(world.wait_for_next_try(), Duration::from_secs(120));
 }
@@ -515,6 +548,83 @@ fn any_fault(chance: &mut Chance) -> LinkFault {
 }
 
 /// A session and its clock.
+/// What [`World::reload`] brings where a connection was open.
+fn reconnected(url: &str) -> [Output; 5] {
+    [
+        connection(Status::Disconnected, Reason::AclClientRequest),
+        Output::Close(1, GOING_AWAY),
+        Output::Gone(1),
+        connection(Status::Pending, Reason::None),
+        open(2, url),
+    ]
+}
+
+#[test]
+fn changed_settings_close_the_connection_and_open_another_at_once() {
+    let mut world = World::opened_with(settings(), 0);
+    let mut changed = settings();
+    changed.url = "wss://other.example.com/".to_owned();
+    assert_eq!(world.reload(changed), reconnected("wss://other.example.com/"));
+    assert_eq!(world.link(LinkEvent::Opened).len(), 3, "the new one is used");
+}
+
+#[test]
+fn settings_that_did_not_change_leave_the_connection_alone() {
+    let mut world = World::opened_with(settings(), 0);
+    assert_eq!(world.reload(settings()), []);
+    let mut of_local_link = settings();
+    of_local_link.local.dialog_timeout = Duration::from_secs(3);
+    assert_eq!(world.reload(of_local_link), []);
+    assert_eq!(world.session.open_attempt(), Some(1));
+}
+
+#[test]
+fn a_reload_ends_the_back_off_but_not_what_the_server_asked_for() {
+    let mut world = World::started();
+    for _ in 0..6 {
+        world.fail(refused());
+        world.wait_for_next_try();
+    }
+    world.fail(refused());
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.reload(settings()), [open(8, URL)]);
+    world.lose(http(429, Some("30"), None));
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.reload(settings()), []);
+}
+
+#[test]
+fn a_bridge_is_switched_off_and_on_by_reloads() {
+    let mut world = World::opened_with(settings(), 0);
+    let mut off = settings();
+    off.enabled = false;
+    let disabled = connection(Status::Disconnected, Reason::AclDisabled);
+    assert_eq!(
+        world.reload(off.clone()),
+        [
+            disabled.clone(),
+            Output::Close(1, GOING_AWAY),
+            Output::Gone(1),
+            disabled
+        ]
+    );
+    assert_eq!(world.session.next_deadline(), None);
+    assert_eq!(world.reload(off), []);
+    assert_eq!(
+        world.reload(settings()),
+        [connection(Status::Pending, Reason::None), open(2, URL)]
+    );
+}
+
+#[test]
+fn who_has_left_is_not_brought_back_by_a_reload() {
+    let mut world = World::opened_with(settings(), 0);
+    world.input(Input::Leave);
+    let mut changed = settings();
+    changed.url = "wss://other.example.com/".to_owned();
+    assert_eq!(world.reload(changed), []);
+}
+
 struct World {
     session: Session,
     now: Now,
@@ -566,6 +676,10 @@ impl World {
 
     fn lose(&mut self, fault: LinkFault) -> Vec<Output> {
         self.link(LinkEvent::Lost(fault))
+    }
+
+    fn reload(&mut self, settings: Settings) -> Vec<Output> {
+        self.input(Input::Settings(Box::new(settings)))
     }
 
     fn fail(&mut self, fault: LinkFault) {

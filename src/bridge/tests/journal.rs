@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::settings;
 use super::world::{BRIDGE, JOIN, World, ended};
 use crate::bridge::Input;
 use crate::bridge::link::{LinkEvent, LinkFault, LinkId};
@@ -26,6 +28,58 @@ fn the_journal_has_one_line_a_change_and_none_a_retry() {
         1,
         "{lines:#?}"
     );
+}
+
+#[test]
+fn two_hundred_failures_in_an_hour_are_a_handful_of_lines_and_the_last_one_is_true() {
+    let lines = journal_of(|| {
+        let mut settings = settings();
+        settings.reconnect_max = Duration::from_secs(2);
+        let mut world = World::started_with(settings);
+        for attempt in 1..=200 {
+            world.link(LinkId::Bridge(attempt), LinkEvent::Opened);
+            world.pass(Duration::from_secs(16));
+            world.lose(LinkId::Bridge(attempt), ended());
+            world.next_deadline();
+        }
+        world.link(LinkId::Bridge(201), LinkEvent::Opened);
+        for _ in 0..60 {
+            world.next_deadline();
+            world.link(LinkId::Bridge(201), LinkEvent::Pong);
+        }
+    });
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| {
+            [" INFO", " WARN", "ERROR"]
+                .iter()
+                .any(|level| line.starts_with(level))
+        })
+        .collect();
+    assert!((4..=12).contains(&told.len()), "{told:#?}");
+    let last = told.last().unwrap();
+    assert!(
+        last.contains("event=\"bridge-up\"") && last.contains("failures="),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_token_that_is_taken_and_refused_in_turns_does_not_fill_the_journal() {
+    let lines = journal_of(|| {
+        let mut world = World::started();
+        for attempt in 1..=200 {
+            world.link(LinkId::Bridge(attempt), LinkEvent::Opened);
+            let fault = LinkFault::Closed {
+                code: 4401,
+                reason: String::new(),
+            };
+            world.lose(LinkId::Bridge(attempt), fault);
+            world.next_deadline();
+        }
+    });
+    let errors = lines.iter().filter(|line| line.starts_with("ERROR")).count();
+    assert!((1..=30).contains(&errors), "{errors}");
 }
 
 #[test]

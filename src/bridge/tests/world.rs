@@ -47,7 +47,7 @@ impl World {
         world
     }
 
-    fn started_with(settings: Settings) -> Self {
+    pub(super) fn started_with(settings: Settings) -> Self {
         let mut world = Self {
             bridge: Bridge::new(settings, "room-15-104".to_owned(), Chance::from_seed([5; 32])),
             now: Now {
@@ -150,7 +150,7 @@ fn in_words(output: &Output) -> String {
             frame: Frame::Text(text),
         } => format!("{} {}", name(*link), message_in_words(text)),
         Output::CloseLink { link, code } => format!("close {} {code}", name(*link)),
-        Output::Directive { ask, directive } => match directive {
+        Output::Directive { ask, directive, .. } => match directive {
             Directive::JoinMeeting(_) => format!("directive {} join", ask.0),
             Directive::EndMeeting => format!("directive {} end", ask.0),
             other => format!("directive {} {other:?}", ask.0),

@@ -64,6 +64,7 @@ fn what_went_wrong_is_told() {
             status: "PENDING".to_owned(),
             reason: "INVALID_AUTH".to_owned(),
             since: None,
+            certificate_expires: None,
         },
         auth: AuthReport {
             state: "EXPIRED".to_owned(),
@@ -117,6 +118,7 @@ fn idle() -> StatusReport {
             status: "CONNECTED".to_owned(),
             reason: "SUCCESS".to_owned(),
             since: Some(at()),
+            certificate_expires: None,
         },
         local: LocalReport {
             status: "DISCONNECTED".to_owned(),
@@ -137,6 +139,7 @@ fn idle() -> StatusReport {
         volume: 70,
         muted: false,
         last_error: None,
+        needs_restart: Vec::new(),
     }
 }
 

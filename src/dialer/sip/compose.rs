@@ -104,6 +104,16 @@ pub fn answer_with_allow(request: &Request, status: u16, tag: &str) -> Response 
     response
 }
 
+/// The answer to an INFO: what others press and picture updates mean nothing to us (RFC 3261 21.4.13).
+pub fn answer_info(request: &Request) -> Response {
+    if request.body.is_empty() {
+        return answer(request, 200, "");
+    }
+    let mut response = answer(request, 415, "");
+    response.headers.push("Accept", "application/sdp");
+    response
+}
+
 /// A response with what each of ours has: a tag in To (RFC 3261 8.2.6.2, all but 100), and our name.
 pub fn signed(mut response: Response, tag: &str) -> Response {
     let untagged = response

@@ -133,6 +133,11 @@ impl Dialog {
         true
     }
 
+    /// Goes on counting their requests where the early dialog of the same far end stopped.
+    pub fn go_on_after(&mut self, early: &Dialog) {
+        self.remote_number = early.remote_number;
+    }
+
     /// Follows the Contact of a request or response that refreshes the target (RFC 3261 12.2.1.2, 12.2.2).
     pub fn refresh_target(&mut self, contacts: Option<Contacts>) {
         if let Some(Contacts::These(contacts)) = contacts

@@ -11,7 +11,7 @@ use super::locate::{Hop, Target};
 use super::recovery::{Record, RecordedState};
 use super::request::Whither;
 use super::transaction::table::{ClientKey, ServerKey};
-use super::uri::{Scheme, Uri};
+use super::uri::Uri;
 use super::wire::{Method, Request, Response};
 use super::{Settings, locate};
 use crate::call::CallEvent;
@@ -117,6 +117,8 @@ pub struct Invitation {
     pub local_port: u16,
     /// The highest CSeq that left in a dialog of it: its own, or that of a PRACK.
     pub last_number: u32,
+    /// Whether nothing of it may leave TLS, whatever its URI says (RFC 3261 26.2.2).
+    pub is_secure: bool,
 }
 
 impl Invitation {
@@ -187,7 +189,7 @@ impl Leg {
 
     /// Whether none of its requests may leave TLS (RFC 3261 26.2.2).
     fn is_secure(&self) -> bool {
-        self.invitation.request.uri.scheme() == Scheme::Sips
+        self.invitation.is_secure
     }
 
     /// Where its requests go: a hop that names no transport is reached by that of the INVITE.

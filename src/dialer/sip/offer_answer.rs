@@ -17,10 +17,8 @@ pub use crypto::Crypto;
 pub use read::{answer, read_answer};
 pub use write::offer;
 
-/// The payload type of telephone-event in our offers (RFC 4733).
-pub const TELEPHONE_EVENT: u8 = 101;
-/// As rtpmap spells it, at the clock rate of all our codecs.
-const TELEPHONE_EVENT_ENCODING: (&str, u32) = ("telephone-event", 8000);
+/// As rtpmap spells digits.
+const TELEPHONE_EVENT_ENCODING: &str = "telephone-event";
 
 /// What an offer is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::headers::NameAddr;
 use super::leg::{Act, Invitation, Profile};
 use super::locate::{self, Candidate, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
-use super::uri::Uri;
+use super::uri::{Scheme, Uri};
 use super::wire::{Request, Response};
 use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
 use crate::chance::Chance;
@@ -22,16 +22,19 @@ use crate::time::{Deadline, Moment, Now};
 mod confirmed;
 mod connecting;
 mod conversation;
+mod early;
 mod ending;
 mod info_digits;
 mod inviting;
 mod our_change;
+mod redirected;
 mod reliable;
 mod session_timer;
 
 use connecting::Race;
 use conversation::Conversation;
-use reliable::EarlyDialogs;
+use early::EarlyDialogs;
+use redirected::Redirections;
 use session_timer::SessionTimer;
 
 /// The edge gives up on names and connections before this; nothing waits longer even if it does not.
@@ -46,6 +49,7 @@ const RESERVING: Duration = Duration::from_secs(5);
 ///                  ↑  ↑___more addresses___│   ↑                  │ │ 401, 407: a new INVITE        │
 ///                  │                       └───┴──────────────────┘ │  (Early too)                  │
 ///                  └──ICMP error, 503, 2 s of silence: more addresses┘ (503: Early too)             │
+/// Inviting, Early ──3xx──→ Moved ──a contact may be called──→ Locating
 /// Every state ──hang-up, refusal, fault──→ Ended ←──────────────────────────────────────────────────┘
 /// ```
 enum State {
@@ -74,6 +78,12 @@ enum State {
         invitation: Invitation,
         offered: OfferParts,
         early_answer: Option<EarlyAnswer>,
+    },
+    /// The room is asked whether these contacts may be called.
+    Moved {
+        contacts: Vec<Uri>,
+        refusal: EndReason,
+        until: Moment,
     },
     /// A 2xx came and was acknowledged.
     Confirmed(Box<Conversation>),
@@ -122,6 +132,10 @@ struct Identity {
     call_id: String,
     from: NameAddr,
     to: Uri,
+    /// Whom the next INVITE is for: the same as To until the call is sent on.
+    uri: Uri,
+    /// Whether it never leaves TLS, and its audio is encrypted.
+    is_secure: bool,
     route: Option<Uri>,
     session_id: u64,
 }
@@ -142,6 +156,7 @@ pub struct OutboundCall {
     left: Option<Moment>,
     progress: Progress,
     audio: Audio,
+    redirections: Redirections,
     /// Where a stream was tried for the sake of a long INVITE.
     streams_tried: Vec<SocketAddr>,
     is_muted: bool,
@@ -170,6 +185,8 @@ impl OutboundCall {
         let identity = Identity {
             call_id: chance.uuid().to_string(),
             from,
+            uri: to.clone(),
+            is_secure: to.scheme() == Scheme::Sips,
             to,
             route,
             session_id: chance.u64() >> 2,
@@ -189,6 +206,7 @@ impl OutboundCall {
             left: None,
             progress: Progress::Nothing,
             audio: Audio::None,
+            redirections: Redirections::default(),
             streams_tried: Vec::new(),
             is_muted: false,
             state: State::Locating {
@@ -219,7 +237,7 @@ impl OutboundCall {
             | State::Inviting { reached, .. }
             | State::Early { reached, .. } => reached.target == *target,
             State::Confirmed(conversation) => conversation.leg.invitation.target == *target,
-            State::Locating { .. } | State::Ended => false,
+            State::Locating { .. } | State::Moved { .. } | State::Ended => false,
         }
     }
 
@@ -227,11 +245,11 @@ impl OutboundCall {
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {
             State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
+            State::Inviting { .. } | State::Early { .. } => self.early.owns(request),
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
-            | State::Inviting { .. }
-            | State::Early { .. }
+            | State::Moved { .. }
             | State::Ended => false,
         }
     }
@@ -245,6 +263,7 @@ impl OutboundCall {
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
+            | State::Moved { .. }
             | State::Ended => false,
         }
     }
@@ -261,7 +280,7 @@ impl OutboundCall {
         match step {
             Step::Ask(question) => self.acts.push_back(Act::LookUp(question)),
             Step::Found(targets) => self.connect(now, targets.into(), None),
-            Step::Failed(fault) => self.unreachable(fault),
+            Step::Failed(fault) => self.unreachable(now, fault),
         }
     }
 
@@ -313,6 +332,7 @@ impl OutboundCall {
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
+            | State::Moved { .. }
             | State::Ended => {
                 let why = "the call has not been answered".to_owned();
                 self.acts
@@ -330,7 +350,7 @@ impl OutboundCall {
         match &self.state {
             State::Locating { locating, until } if *until <= now.moment => {
                 let fault = locating.out_of_time();
-                self.unreachable(fault);
+                self.unreachable(now, fault);
             }
             State::Connecting(_) => self.race_deadline(now),
             State::ReservingMedia { until, .. } if *until <= now.moment => {
@@ -346,16 +366,21 @@ impl OutboundCall {
                 invitation,
                 others,
                 ..
-            } if *silent_at <= now.moment && !others.is_empty() => {
+            } if *silent_at <= now.moment && self.has_another(others) => {
                 tracing::info!(call_id = %self.call, remote = %invitation.target.address, "a SIP target is silent, the next one is called");
                 let (invitation, others) = (invitation.clone(), others.clone());
                 self.leave_for_next(now, invitation, others, None);
+            }
+            State::Moved { refusal, until, .. } if *until <= now.moment => {
+                let refusal = refusal.clone();
+                self.try_next_contact(now, refusal);
             }
             State::Confirmed(_) => self.conversation_deadline(now),
             State::Locating { .. }
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
+            | State::Moved { .. }
             | State::Ended => {}
         }
     }
@@ -369,11 +394,12 @@ impl OutboundCall {
             State::ReservingMedia { until, .. } => at(*until, "audio socket opens"),
             State::Inviting {
                 silent_at, others, ..
-            } if !others.is_empty() => {
+            } if self.has_another(others) => {
                 let silent = at(*silent_at, "silent SIP target is left for the next");
                 Deadline::earliest([silent, self.ring_deadline()])
             }
             State::Inviting { .. } | State::Early { .. } => self.ring_deadline(),
+            State::Moved { until, .. } => at(*until, "the room judges contacts"),
             State::Confirmed(conversation) => conversation.next_deadline(),
             State::Ended => None,
         }
@@ -405,6 +431,7 @@ impl State {
             Self::ReservingMedia { .. } => "ReservingMedia",
             Self::Inviting { .. } => "Inviting",
             Self::Early { .. } => "Early",
+            Self::Moved { .. } => "Moved",
             Self::Confirmed(_) => "Confirmed",
             Self::Ended => "Ended",
         }

@@ -9,7 +9,7 @@ use super::dialog::{Dialog, FarSide};
 use super::headers::via;
 use super::leg::{Invitation, Leg};
 use super::locate::Target;
-use super::uri::Host;
+use super::uri::{Host, Scheme};
 use super::wire::{Message, Method, Request, read_datagram};
 use crate::chance::Chance;
 use crate::network::Transport;
@@ -41,6 +41,8 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     server_name: Option<String>,
     local_port: u16,
+    #[serde(default)]
+    is_secure: bool,
     state: RecordedState,
     number: u32,
 }
@@ -74,6 +76,7 @@ impl Record {
             address: invitation.target.address,
             server_name: invitation.target.server_name.as_deref().map(str::to_owned),
             local_port: invitation.local_port,
+            is_secure: invitation.is_secure,
             state,
             number,
         }
@@ -117,6 +120,7 @@ impl Record {
         };
         let local = sent_by(&invite).ok_or("its INVITE has no usable Via")?;
         let invitation = Invitation {
+            is_secure: self.is_secure || invite.uri.scheme() == Scheme::Sips,
             request: invite,
             target,
             local,

@@ -272,11 +272,20 @@ impl Uri {
 
     /// The same as `sips:`.
     pub fn as_sips(&self) -> Self {
+        self.under("sips")
+    }
+
+    /// The same as `sip:`.
+    pub fn as_sip(&self) -> Self {
+        self.under("sip")
+    }
+
+    fn under(&self, scheme: &str) -> Self {
         let rest = self
             .raw
             .split_once(':')
             .map_or(self.raw.as_str(), |(_, rest)| rest);
-        Self::parse(&format!("sips:{rest}")).unwrap_or_else(|_| self.clone())
+        Self::parse(&format!("{scheme}:{rest}")).unwrap_or_else(|_| self.clone())
     }
 
     /// The same without headers, as a request line has it (RFC 3261 19.1.1, table 1).

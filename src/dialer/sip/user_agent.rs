@@ -137,6 +137,10 @@ impl UserAgent {
                 Some(Party::Call(placed)) => placed.hold(now, is_held),
                 Some(Party::Farewell(_)) | None => {}
             },
+            CallCommand::Follow { call, allowed } => match self.party_of(call) {
+                Some(Party::Call(placed)) => placed.follow_allowed(now, &allowed),
+                Some(Party::Farewell(_)) | None => {}
+            },
             CallCommand::Mute { call, is_muted } => match self.party_of(call) {
                 Some(Party::Call(placed)) => placed.mute(is_muted),
                 Some(Party::Farewell(_)) | None => {}
@@ -360,6 +364,7 @@ impl Dialer for UserAgent {
             Input::Flow(flow, event) => self.flow(now, flow, event),
             Input::Names(query, answer) => self.names(now, query, answer),
             Input::Media(call, event) => self.media(now, call, event),
+            Input::Settings(settings) => self.profile = Arc::new(Profile::new(settings.sip)),
             Input::Deadline => self.deadline(now),
         }
         self.settle(now);

@@ -145,31 +145,6 @@ impl Request {
         )
     }
 
-    /// The topmost Via.
-    pub fn via_top(&self) -> Option<Via> {
-        self.headers.via_top()
-    }
-
-    /// CSeq.
-    pub fn cseq(&self) -> Option<CSeq> {
-        self.headers.cseq()
-    }
-
-    /// Call-ID; empty when it is missing, which it is in no request that was read.
-    pub fn call_id(&self) -> &str {
-        self.headers.call_id()
-    }
-
-    /// From.
-    pub fn from(&self) -> Option<NameAddr> {
-        self.headers.from()
-    }
-
-    /// To.
-    pub fn to(&self) -> Option<NameAddr> {
-        self.headers.to()
-    }
-
     /// Notes in the topmost Via where the request really came from (RFC 3261 18.2.1, RFC 3581 4).
     pub fn note_source(&mut self, source: SocketAddr) {
         if let Some(mut via) = self.via_top() {
@@ -210,31 +185,6 @@ impl Response {
         )
     }
 
-    /// The topmost Via.
-    pub fn via_top(&self) -> Option<Via> {
-        self.headers.via_top()
-    }
-
-    /// CSeq.
-    pub fn cseq(&self) -> Option<CSeq> {
-        self.headers.cseq()
-    }
-
-    /// Call-ID; empty when it is missing, which it is in no response that was read.
-    pub fn call_id(&self) -> &str {
-        self.headers.call_id()
-    }
-
-    /// From.
-    pub fn from(&self) -> Option<NameAddr> {
-        self.headers.from()
-    }
-
-    /// To.
-    pub fn to(&self) -> Option<NameAddr> {
-        self.headers.to()
-    }
-
     /// Whether it is a 1xx.
     pub fn is_provisional(&self) -> bool {
         self.status < 200
@@ -245,6 +195,40 @@ impl Response {
         (200..300).contains(&self.status)
     }
 }
+
+/// What requests and responses are asked alike.
+macro_rules! read_headers_of {
+    ($($message:ident),*) => {$(
+        impl $message {
+            /// The topmost Via.
+            pub fn via_top(&self) -> Option<Via> {
+                self.headers.via_top()
+            }
+
+            /// CSeq.
+            pub fn cseq(&self) -> Option<CSeq> {
+                self.headers.cseq()
+            }
+
+            /// Call-ID; empty when it is missing, which it is in no message that was read.
+            pub fn call_id(&self) -> &str {
+                self.headers.call_id()
+            }
+
+            /// From.
+            pub fn from(&self) -> Option<NameAddr> {
+                self.headers.from()
+            }
+
+            /// To.
+            pub fn to(&self) -> Option<NameAddr> {
+                self.headers.to()
+            }
+        }
+    )*};
+}
+
+read_headers_of!(Request, Response);
 
 fn written(start_line: fmt::Arguments<'_>, headers: &Headers, body: &[u8]) -> Vec<u8> {
     use std::io::Write;

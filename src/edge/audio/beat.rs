@@ -54,14 +54,17 @@ pub fn sleep_until(at: Duration) {
     while clock_nanosleep_absolute(ClockId::Monotonic, &at) == Err(rustix::io::Errno::INTR) {}
 }
 
-/// Waits for a datagram, at most until then. Whether one is there.
-pub fn readable_before(socket: &UdpSocket, until: Duration) -> bool {
+/// Waits for a datagram on one of these, at most until then. Whether one is there.
+pub fn readable_before<'a>(sockets: impl Iterator<Item = &'a UdpSocket> + Clone, until: Duration) -> bool {
     loop {
         let left = until.saturating_sub(now());
         if left.is_zero() {
             return false;
         }
-        let mut watched = [PollFd::new(socket, PollFlags::IN)];
+        let mut watched: Vec<_> = sockets
+            .clone()
+            .map(|socket| PollFd::new(socket, PollFlags::IN))
+            .collect();
         match poll(&mut watched, Some(&timespec(left))) {
             Ok(ready) if ready > 0 => return true,
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -106,7 +109,7 @@ mod tests {
     fn waiting_ends_at_its_deadline_and_not_before() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         let until = now() + TICK;
-        assert!(!readable_before(&socket, until));
+        assert!(!readable_before([&socket].into_iter(), until));
         assert!(now() >= until);
         let until = now() + TICK;
         sleep_until(until);
@@ -117,6 +120,9 @@ mod tests {
     fn a_datagram_ends_the_waiting() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
-        assert!(readable_before(&socket, now() + Duration::from_secs(10)));
+        assert!(readable_before(
+            [&socket].into_iter(),
+            now() + Duration::from_secs(10)
+        ));
     }
 }

@@ -76,6 +76,11 @@ impl Audio {
         }
     }
 
+    /// From the next call on these count.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// Carries one command out. What is known at once is returned, the rest comes as [`Wake::Media`]. An event that
     /// was on its way when `Stop` came may still arrive.
     pub fn command(&mut self, call: CallId, command: Command) -> Option<Event> {

@@ -13,11 +13,12 @@ use super::beat::{self, Beat};
 use super::device::Device;
 use super::devices::Configured;
 use super::outbox::Outbox;
-use crate::call::DigitScript;
+use super::ports;
+use crate::call::{CallId, DigitScript};
 use crate::chance::Chance;
 use crate::media::call_tones::Playing;
 use crate::media::loudspeaker::Fader;
-use crate::media::{CallTone, Event, FRAME, Loudspeaker, Plan, Settings, Stream};
+use crate::media::{CallTone, Event, FRAME, Leaving, Loudspeaker, Plan, Settings, Stream};
 
 /// Orders that may wait; the pacer takes all of them every 20 ms.
 const MOST_ORDERS: usize = 64;
@@ -64,7 +65,6 @@ pub struct Pacer {
     beat: Beat,
     /// Datagrams that may still be taken in this beat.
     patience: usize,
-    send_failed: bool,
 }
 
 /// Where the call's sound stands.
@@ -85,7 +85,50 @@ enum State {
 
 struct Talk {
     socket: UdpSocket,
+    /// For reports that do not travel with the audio; none when the port beside it is taken.
+    report_socket: Option<UdpSocket>,
     stream: Stream,
+    send_failed: bool,
+}
+
+impl Talk {
+    fn new(socket: UdpSocket, stream: Stream) -> Self {
+        Self {
+            report_socket: ports::beside(&socket)
+                .inspect_err(|error| tracing::debug!("no port for RTCP: {error}"))
+                .ok(),
+            socket,
+            stream,
+            send_failed: false,
+        }
+    }
+
+    /// Sends all that is due.
+    fn send(&mut self, call: CallId) {
+        while let Some(Leaving { to, bytes, is_report }) = self.stream.poll_packet() {
+            if is_report {
+                // One that is lost is followed by the next.
+                let _ = self
+                    .report_socket
+                    .as_ref()
+                    .map(|socket| socket.send_to(&bytes, to));
+                continue;
+            }
+            let Err(error) = self.socket.send_to(&bytes, to) else {
+                self.send_failed = false;
+                continue;
+            };
+            self.stream.not_sent();
+            if !self.send_failed {
+                tracing::debug!(call_id = %call, remote = %to, "RTP cannot be sent: {error}");
+            }
+            self.send_failed = true;
+        }
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = &UdpSocket> + Clone {
+        std::iter::once(&self.socket).chain(&self.report_socket)
+    }
 }
 
 impl Pacer {
@@ -115,7 +158,6 @@ impl Pacer {
                     chance,
                     beat: Beat::begin(beat::now()),
                     patience: MOST_DATAGRAMS,
-                    send_failed: false,
                 };
                 pacer.live();
             })?;
@@ -226,10 +268,14 @@ impl Pacer {
         self.beat = Beat::begin(now);
         self.patience = MOST_DATAGRAMS;
         self.device.open_microphone(true);
-        self.enter(State::Talking(Box::new(Talk { socket, stream })));
+        self.enter(State::Talking(Box::new(Talk::new(socket, stream))));
     }
 
     fn stop(&mut self) {
+        if let State::Talking(talk) = &mut self.state {
+            talk.stream.leave(beat::now());
+            talk.send(self.outbox.call());
+        }
         self.tone = None;
         self.device.open_microphone(false);
         let until = beat::now() + TONE_COMES_WITHIN;
@@ -254,19 +300,8 @@ impl Pacer {
         if let State::Talking(talk) = &mut self.state {
             let microphone = self.device.listen();
             talk.stream.tick(beat::now(), &microphone);
-            while let Some((to, packet)) = talk.stream.poll_packet() {
-                match talk.socket.send_to(&packet, to) {
-                    Ok(_) => self.send_failed = false,
-                    Err(error) => {
-                        talk.stream.not_sent();
-                        if !self.send_failed {
-                            tracing::debug!(call_id = %self.outbox.call(), remote = %to, "RTP cannot be sent: {error}");
-                        }
-                        self.send_failed = true;
-                    }
-                }
-            }
-            talk.stream.play(&mut frame);
+            talk.send(self.outbox.call());
+            talk.stream.play(self.beat.due(), &mut frame);
             while let Some(mut event) = talk.stream.poll_output() {
                 if let Event::Figures(figures) = &mut event {
                     figures.device_slips = self.device.slips();
@@ -321,7 +356,7 @@ impl Pacer {
 
     fn is_readable_before(&self, due: Duration) -> bool {
         match &self.state {
-            State::Talking(talk) => beat::readable_before(&talk.socket, due),
+            State::Talking(talk) => beat::readable_before(talk.sockets(), due),
             State::Before | State::After { .. } => false,
         }
     }
@@ -339,8 +374,19 @@ impl Pacer {
                     let bytes = datagram.get(..length).unwrap_or_default();
                     talk.stream.received(beat::now(), from, bytes);
                 }
-                Err(_) => return,
+                Err(_) => break,
             }
+        }
+        let Some(socket) = &talk.report_socket else {
+            return;
+        };
+        while self.patience > 0 {
+            self.patience -= 1;
+            let Ok((length, from)) = socket.recv_from(&mut datagram) else {
+                return;
+            };
+            let bytes = datagram.get(..length).unwrap_or_default();
+            talk.stream.received_report(beat::now(), from, bytes);
         }
     }
 }

@@ -61,6 +61,17 @@ pub fn reserve(
     })
 }
 
+/// A socket for RTCP on the next port (RFC 3550 11), which no call takes for RTP.
+pub fn beside(socket: &UdpSocket) -> io::Result<UdpSocket> {
+    let mut address = socket.local_addr()?;
+    let port = address
+        .port()
+        .checked_add(1)
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
+    address.set_port(port);
+    bind(address).map(|(socket, _)| socket)
+}
+
 fn bind(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
     let socket = UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;

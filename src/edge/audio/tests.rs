@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::call::DigitScript;
-use crate::media::{CodecName, DigitsBy, Direction, FRAME, Figures, InputDevice, OutputDevice};
+use crate::media::{
+    CodecName, Control, DigitsBy, Direction, FRAME, Figures, InputDevice, OutputDevice, TelephoneEvent,
+};
 
 /// A test that waits longer than this hangs.
 const HANG: Duration = Duration::from_secs(10);
@@ -428,9 +430,10 @@ fn plan(local: SocketAddr, remote: SocketAddr) -> Plan {
         codec: CodecName::Pcma,
         send_payload_type: 8,
         receive_payload_type: 8,
-        telephone_event: Some(101),
+        telephone_event: Some(TelephoneEvent::USUAL),
         local,
         remote,
+        control: Control::beside(remote),
         packet_time: Duration::from_millis(20),
         direction: Direction::SendReceive,
         keys: None,

@@ -72,6 +72,11 @@ impl Flows {
         }
     }
 
+    /// From the next connection on this is trusted.
+    pub fn set_trust(&mut self, trust: Trust) {
+        self.trust = trust;
+    }
+
     /// Opens a flow. Datagrams and listeners are answered at once; a stream's answer comes as a wake. Must be called
     /// inside the runtime.
     pub fn open(&self, flow: FlowId, request: FlowRequest) -> Option<Wake> {

@@ -15,6 +15,8 @@ pub const MESSAGE_IDS: &[(&str, &str)] = &[
     ("audio-device-lost", "20c3db18ff994d37af2311c0a05fb6ba"),
     ("orphan-ended", "b3c9420e39f745bd9bd797c5455814b2"),
     ("state-unwritable", "7322875f207641afa6f9946a32e834a3"),
+    ("config-reloaded", "8b0b383090d84864b65f0753bac4008e"),
+    ("config-refused", "e92413f826184f6fb947497ea6e5b989"),
 ];
 
 /// The `MESSAGE_ID` of an event, when it has one.

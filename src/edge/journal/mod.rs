@@ -10,18 +10,21 @@ use std::time::Duration;
 use systemd_journal_logger::JournalLog;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber, span};
+use tracing::{Event, Level, Metadata, Subscriber, span};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::edge::clock::Clock;
+use crate::time::Moment;
 
 use line::{Fields, Line};
 pub use message_ids::{MESSAGE_IDS, message_id};
+use rate::Rates;
 
 mod line;
 mod message_ids;
+mod rate;
 
 /// How many lines may wait for the writer. A burst of SIP at TRACE fits; what does not is counted.
 const QUEUE: usize = 2048;
@@ -47,7 +50,10 @@ pub enum JournalFault {
 
 /// The running journal. Lines that wait when the process leaves are lost unless it is flushed.
 #[derive(Clone, Debug)]
-pub struct Journal(Arc<Lines>);
+pub struct Journal {
+    lines: Arc<Lines>,
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
+}
 
 /// The way of the lines to their writer.
 #[derive(Debug)]
@@ -82,16 +88,30 @@ pub fn start(level: Level) -> Result<Journal, JournalFault> {
         None => Box::new(StandardError),
     };
     let (layer, journal) = layer(sink)?;
+    let (filter, handle) = reload::Layer::new(filter);
     let subscriber = tracing_subscriber::registry().with(filter).with(layer);
     tracing::subscriber::set_global_default(subscriber).map_err(|_| JournalFault::SetUpTwice)?;
-    Ok(journal)
+    Ok(Journal {
+        filter: Some(handle),
+        ..journal
+    })
 }
 
 impl Journal {
+    /// From here on this much is logged, unless `MEETD_LOG` says otherwise.
+    pub fn set_level(&self, level: Level) {
+        let from_environment = std::env::var("MEETD_LOG").ok();
+        if let (Some(handle), Ok(filter)) = (&self.filter, filter(level, from_environment.as_deref()))
+            && let Err(error) = handle.reload(filter)
+        {
+            tracing::warn!(error = %error, "the level of the log cannot be changed");
+        }
+    }
+
     /// Waits until all lines so far are written, no longer than `limit`.
     pub fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
-        if self.0.queue.try_send(Entry::Flush(done)).is_ok() {
+        if self.lines.queue.try_send(Entry::Flush(done)).is_ok() {
             let _ = written.recv_timeout(limit);
         }
     }
@@ -105,8 +125,8 @@ impl Journal {
 
     /// Begins a turn of the loop.
     pub fn turn(&self) -> Turn<'_> {
-        self.0.held().get_or_insert_default();
-        Turn(&self.0)
+        self.lines.held().get_or_insert_default();
+        Turn(&self.lines)
     }
 }
 
@@ -198,7 +218,11 @@ fn layer(sink: Box<dyn Sink>) -> Result<(JournalLayer, Journal), JournalFault> {
         held: Mutex::new(None),
         dropped,
     });
-    Ok((JournalLayer(Arc::clone(&lines)), Journal(lines)))
+    let layer = JournalLayer {
+        lines: Arc::clone(&lines),
+        rates: Mutex::default(),
+    };
+    Ok((layer, Journal { lines, filter: None }))
 }
 
 fn write_all(entries: &Receiver<Entry>, mut sink: Box<dyn Sink>, dropped: &AtomicU64) {
@@ -228,7 +252,24 @@ fn lines_lost(count: u64, next: &Line) -> Line {
     }
 }
 
-struct JournalLayer(Arc<Lines>);
+struct JournalLayer {
+    lines: Arc<Lines>,
+    rates: Mutex<Rates>,
+}
+
+impl JournalLayer {
+    /// Whether this event may be written, with how many of its place that were held back before.
+    fn admit(&self, now: Moment, metadata: &Metadata<'static>) -> Option<u64> {
+        if LevelFilter::current() >= LevelFilter::DEBUG {
+            return Some(0);
+        }
+        let Some(place) = metadata.file().zip(metadata.line()) else {
+            return Some(0);
+        };
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.admit(now, place)
+    }
+}
 
 impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
@@ -246,6 +287,10 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let now = Clock.now();
+        let Some(held_back) = self.admit(now.moment, event.metadata()) else {
+            return;
+        };
         let mut fields = Fields::default();
         for span in context
             .event_scope(event)
@@ -259,7 +304,11 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for JournalLayer
         let mut own = Fields::default();
         event.record(&mut own);
         fields.append(own);
-        self.0.add(Line::new(Clock.now().wall, event.metadata(), fields));
+        let mut line = Line::new(now.wall, event.metadata(), fields);
+        if held_back > 0 {
+            line.fields.push(("held_back_lines", held_back.to_string()));
+        }
+        self.lines.add(line);
     }
 }
 

@@ -158,13 +158,13 @@ fn a_turn_without_end_holds_no_more_lines_than_the_queue_takes() {
         for _ in 0..QUEUE + 1 {
             tracing::info!("line");
         }
-        assert_eq!(journal.0.held().as_ref().map(Vec::len), Some(1));
+        assert_eq!(journal.lines.held().as_ref().map(Vec::len), Some(1));
     });
 }
 
 fn journal_is_idle(journal: &Journal) -> bool {
     let (done, written) = sync_channel(1);
-    journal.0.queue.try_send(Entry::Flush(done)).is_ok() && written.recv().is_ok()
+    journal.lines.queue.try_send(Entry::Flush(done)).is_ok() && written.recv().is_ok()
 }
 
 /// Writes nothing until the gate is dropped.

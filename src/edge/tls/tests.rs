@@ -55,6 +55,27 @@ fn each_fault_of_a_certificate_has_its_name() {
 }
 
 #[test]
+fn the_end_of_a_certificate_is_known() {
+    let leaf = Leaf {
+        valid: (time_from_now(-1), time_from_now(45)),
+        ..Leaf::default()
+    };
+    let authority = Authority::new();
+    let server = leaf.server(&authority);
+    let file = authority.file();
+    let trust = only(Some(file.path().to_owned()), &[]);
+    let expires = in_runtime(async {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move { server.accept(far).await.map(drop) });
+        Trust::expires(&trust.connect(NAME, near).await.unwrap())
+    });
+    let left = expires
+        .unwrap()
+        .duration_since(crate::edge::clock::Clock.now().wall);
+    assert!((44..=45).contains(&(left.as_hours() / 24)), "{left:?}");
+}
+
+#[test]
 fn a_pin_matches_any_key_of_the_chain_and_is_no_replacement_for_it() {
     let authority = Authority::new();
     let leaf = Leaf::default();

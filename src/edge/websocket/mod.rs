@@ -1,7 +1,9 @@
 //! The websocket to the bridge: opened as the settings say, then carried by a task of its own until either side ends
 //! it. The token leaves in one header of one request and nowhere else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
 
 use crate::agent::Wake;
 use crate::bridge::Settings;
@@ -32,6 +34,8 @@ struct Means {
     secrets: SecretFiles,
     trust: Trust,
     names: Names,
+    /// SHA-256 of the token of the last try, if one was sent.
+    last_token: Mutex<Option<[u8; 32]>>,
 }
 
 impl Bridge {
@@ -44,6 +48,7 @@ impl Bridge {
             secrets,
             trust,
             names,
+            last_token: Mutex::default(),
         }))
     }
 
@@ -57,7 +62,11 @@ impl Bridge {
                 () = closed_early(&mut end) => return,
             };
             let lost = match connected {
-                Ok(socket) => {
+                Ok((socket, expires)) => {
+                    if let Some(expires) = expires {
+                        let event = LinkEvent::Certificate { expires };
+                        wakes.send(Wake::Link { link, event }).await;
+                    }
                     let event = LinkEvent::Opened;
                     wakes.send(Wake::Link { link, event }).await;
                     session::run(socket, link, end, &wakes, bridge.0.settings.write_timeout).await
@@ -71,7 +80,11 @@ impl Bridge {
         });
     }
 
-    async fn connect(&self, request: &LinkRequest) -> Result<session::Socket, LinkFault> {
+    /// The websocket, and when the server's certificate expires.
+    async fn connect(
+        &self,
+        request: &LinkRequest,
+    ) -> Result<(session::Socket, Option<jiff::Timestamp>), LinkFault> {
         let Means {
             settings,
             trust,
@@ -81,6 +94,9 @@ impl Bridge {
         let target =
             target::Target::read(&request.url, settings.allow_plaintext).map_err(LinkFault::Protocol)?;
         let token = self.token().await?;
+        if !self.is_another_token(token.as_ref()) && request.only_with_another_token {
+            return Err(LinkFault::SameToken);
+        }
         let proxy = proxy::choose(settings.proxy.as_deref(), &target, |name| {
             std::env::var(name).ok()
         })?;
@@ -96,17 +112,27 @@ impl Bridge {
                 Some(proxy) => upgrade::through_proxy(stream, proxy, &target).await?,
                 None => Box::new(stream),
             };
-            let stream: Box<dyn connect::Stream> = if target.is_secure {
-                Box::new(trust.connect(&target.host, stream).await?)
+            let (stream, expires): (Box<dyn connect::Stream>, _) = if target.is_secure {
+                let stream = trust.connect(&target.host, stream).await?;
+                let expires = Trust::expires(&stream);
+                (Box::new(stream), expires)
             } else {
-                stream
+                (stream, None)
             };
-            upgrade::to_websocket(stream, &target, token.as_ref()).await
+            let stream = upgrade::to_websocket(stream, &target, token.as_ref()).await?;
+            Ok::<_, LinkFault>((stream, expires))
         };
-        let stream = tokio::time::timeout(settings.handshake_timeout, shaking_hands)
+        let (stream, expires) = tokio::time::timeout(settings.handshake_timeout, shaking_hands)
             .await
             .map_err(|_| LinkFault::HandshakeSlow)??;
-        Ok(session::over(stream).await)
+        Ok((session::over(stream).await, expires))
+    }
+
+    /// Whether this is another token than that of the last try; it is remembered for the next one.
+    fn is_another_token(&self, token: Option<&Secret>) -> bool {
+        let digest = token.map(|token| Sha256::digest(token.expose()).into());
+        let mut last = self.0.last_token.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *last, digest) != digest
     }
 
     /// The token as its file holds it at this moment; `None` when none is to be sent.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::Callback;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -68,7 +69,8 @@ pub(in crate::edge) async fn run(
     let (mut sink, mut stream) = socket.split();
     let ending = tokio::select! {
         fault = read_all(&mut stream, link, wakes) => Ending::Lost(fault),
-        ending = write_all(&mut sink, &mut end, write_timeout) => ending,
+        ending = write_all(&mut sink, &mut end.orders, write_timeout) => ending,
+        () = end.given_up.notified() => Ending::GivenUp,
     };
     let mut socket = stream.reunite(sink).ok()?;
     match ending {
@@ -101,6 +103,7 @@ fn close_code(fault: &LinkFault) -> Option<u16> {
         LinkFault::TooLarge(_) => Some(1009),
         LinkFault::Protocol(_) => Some(1002),
         LinkFault::NoToken(_)
+        | LinkFault::SameToken
         | LinkFault::Connect(_)
         | LinkFault::HandshakeSlow
         | LinkFault::Http { .. }
@@ -159,8 +162,12 @@ fn fault_of(error: Error) -> LinkFault {
     }
 }
 
-async fn write_all(sink: &mut SplitSink<Socket, Message>, end: &mut LinkEnd, limit: Duration) -> Ending {
-    while let Some(order) = end.orders.recv().await {
+async fn write_all(
+    sink: &mut SplitSink<Socket, Message>,
+    orders: &mut mpsc::Receiver<Order>,
+    limit: Duration,
+) -> Ending {
+    while let Some(order) = orders.recv().await {
         let message = match order {
             Order::Send(Frame::Text(text)) => Message::text(text),
             Order::Send(Frame::Ping) => Message::Ping(Vec::new().into()),

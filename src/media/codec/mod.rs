@@ -6,6 +6,10 @@ use super::{CodecName, RATE};
 
 mod g711;
 mod g722;
+#[cfg(feature = "opus")]
+mod opus;
+#[cfg(test)]
+mod tests;
 
 use g711::Law;
 
@@ -20,6 +24,8 @@ pub struct Encoder {
 enum Encoding {
     G711(Law),
     G722(Box<g722::Encoder>),
+    #[cfg(feature = "opus")]
+    Opus(opus::Encoder),
 }
 
 impl Encoder {
@@ -32,6 +38,8 @@ impl Encoder {
                 CodecName::Pcmu => Encoding::G711(Law::Mu),
                 CodecName::Pcma => Encoding::G711(Law::A),
                 CodecName::G722 => Encoding::G722(Box::default()),
+                #[cfg(feature = "opus")]
+                CodecName::Opus => Encoding::Opus(opus::Encoder::new()),
             },
             slower: Vec::new(),
         }
@@ -49,6 +57,8 @@ impl Encoder {
         match &mut self.state {
             Encoding::G711(law) => g711::encode(*law, &self.slower, payload),
             Encoding::G722(encoder) => encoder.encode(&self.slower, payload),
+            #[cfg(feature = "opus")]
+            Encoding::Opus(encoder) => encoder.encode(&self.slower, payload),
         }
     }
 }
@@ -64,6 +74,8 @@ pub struct Decoder {
 enum Decoding {
     G711(Law),
     G722(Box<g722::Decoder>),
+    #[cfg(feature = "opus")]
+    Opus(opus::Decoder),
 }
 
 impl Decoder {
@@ -76,6 +88,8 @@ impl Decoder {
                 CodecName::Pcmu => Decoding::G711(Law::Mu),
                 CodecName::Pcma => Decoding::G711(Law::A),
                 CodecName::G722 => Decoding::G722(Box::default()),
+                #[cfg(feature = "opus")]
+                CodecName::Opus => Decoding::Opus(opus::Decoder::new()),
             },
             slower: Vec::new(),
         }
@@ -86,12 +100,35 @@ impl Decoder {
         self.codec
     }
 
+    /// Appends so many samples in the place of what never came, if this codec knows how: from what was said before, or
+    /// from what the `next` packet repeats of it. Whether it did.
+    pub fn conceal(
+        &mut self,
+        count: usize,
+        next: Option<(CodecName, &[u8])>,
+        samples: &mut Vec<i16>,
+    ) -> bool {
+        match &mut self.state {
+            #[cfg(feature = "opus")]
+            Decoding::Opus(decoder) => {
+                let next = next.filter(|(codec, _)| *codec == self.codec);
+                decoder.conceal(count, next.map(|(_, payload)| payload), samples)
+            }
+            Decoding::G711(_) | Decoding::G722(_) => {
+                let _ = (count, next, samples);
+                false
+            }
+        }
+    }
+
     /// Appends what the payload says, at 48 kHz.
     pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
         self.slower.clear();
         match &mut self.state {
             Decoding::G711(law) => g711::decode(*law, payload, &mut self.slower),
             Decoding::G722(decoder) => decoder.decode(payload, &mut self.slower),
+            #[cfg(feature = "opus")]
+            Decoding::Opus(decoder) => decoder.decode(payload, &mut self.slower),
         }
         self.up.run(&self.slower, samples);
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::media::plan::tests::plan;
 use crate::media::srtp::{Key, Keys, Suite};
-use crate::media::{CodecName, Direction, TICK};
+use crate::media::{CodecName, Control, Direction, TICK};
 
 #[test]
 fn two_streams_hear_each_other() {
@@ -248,10 +248,67 @@ fn loss_and_reordering_on_the_way_are_counted_and_hidden() {
     );
     assert!((figures.concealed_percent - 5.0).abs() < 0.5, "{figures:?}");
     assert!(figures.playout_delay < Duration::from_millis(120), "{figures:?}");
-    assert!((2.0..2.5).contains(&figures.mos.unwrap()), "{figures:?}");
+    assert!((3.6..4.1).contains(&figures.mos.unwrap()), "{figures:?}");
     let clean = pair.one.figures(pair.now);
     assert_eq!(clean.concealed_percent, 0.0);
     assert!(clean.mos.unwrap() > 4.3, "{clean:?}");
+}
+
+#[test]
+fn both_sides_measure_the_way_there_and_back_encrypted_or_not_on_one_port_or_two() {
+    for (is_encrypted, is_multiplexed) in [(false, false), (true, false), (true, true)] {
+        let mut pair = Pair::new();
+        if is_encrypted {
+            pair.encrypt(Suite::AeadAes128Gcm, 1);
+        }
+        for stream in [&mut pair.one, &mut pair.other] {
+            let control = Some(Control {
+                remote: stream.plan().remote,
+                is_multiplexed,
+            });
+            stream.apply(
+                pair.now,
+                Plan {
+                    control,
+                    ..stream.plan().clone()
+                },
+            );
+        }
+        pair.run(1500);
+        for stream in [&pair.one, &pair.other] {
+            let way = stream.figures(pair.now).round_trip;
+            assert_eq!(
+                way.map(|way| way.as_millis()),
+                Some(0),
+                "{is_encrypted} {is_multiplexed}"
+            );
+            assert_eq!(stream.figures(pair.now).received, 1500);
+        }
+    }
+}
+
+#[test]
+fn who_reports_lives_and_a_stranger_does_not() {
+    let mut pair = Pair::new();
+    pair.run(500);
+    pair.one.leave(pair.now);
+    let bye = pair.one.poll_packet().unwrap();
+    let mut other = Pair::new();
+    other.one.tick(Duration::from_secs(9), &[0; FRAME]);
+    let report = std::iter::from_fn(|| other.one.poll_packet()).find(|leaving| leaving.is_report);
+    let report = report.unwrap().bytes;
+    let now = pair.now + Duration::from_secs(20);
+    let silent = |pair: &Pair| pair.other.figures(now).silent_for;
+    pair.other
+        .received_report(now, "192.0.2.66:4001".parse().unwrap(), &report);
+    assert!(silent(&pair) > Duration::from_secs(19));
+    pair.other.received_report(now, plan().local, &bye.bytes);
+    assert!(
+        silent(&pair) > Duration::from_secs(19),
+        "goodbye is no sign of life"
+    );
+    pair.other.received_report(now, plan().local, &report);
+    assert_eq!(silent(&pair), Duration::ZERO);
 }
 
 /// Two streams and the way between them, in virtual time.
@@ -313,12 +370,15 @@ impl Pair {
             self.ticks += 1;
             self.one_to_other();
             self.other.tick(self.now, &[2000; FRAME]);
-            while let Some((_, packet)) = self.other.poll_packet() {
-                self.one.received(self.now, plan().remote, &packet);
+            while let Some(leaving) = self.other.poll_packet() {
+                match leaving.is_report {
+                    true => self.one.received_report(self.now, plan().remote, &leaving.bytes),
+                    false => self.one.received(self.now, plan().remote, &leaving.bytes),
+                }
             }
             let mut heard = [0; FRAME];
-            self.one.play(&mut heard);
-            self.other.play(&mut heard);
+            self.one.play(self.now, &mut heard);
+            self.other.play(self.now, &mut heard);
             if self.ticks > 10 {
                 self.quietest_heard = heard.into_iter().chain([self.quietest_heard]).min().unwrap_or(0);
             }
@@ -329,8 +389,11 @@ impl Pair {
 
     fn one_to_other(&mut self) {
         self.one.tick(self.now, &[2000; FRAME]);
-        while let Some((_, packet)) = self.one.poll_packet() {
-            self.arrives(packet);
+        while let Some(leaving) = self.one.poll_packet() {
+            match leaving.is_report {
+                true => self.other.received_report(self.now, plan().local, &leaving.bytes),
+                false => self.arrives(leaving.bytes),
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::host::Host;
 use super::place::{Place, bare};
 use super::telephone::{self, Telephone};
 use crate::call::Protocol;
+use crate::room::Settings;
 
 /// An entry of `calls.allow`, in the form in which it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,15 @@ pub struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
+    /// Those of the settings.
+    pub fn of(settings: &'a Settings) -> Self {
+        Self {
+            allow: &settings.allow,
+            never: &settings.never,
+            own_hosts: &settings.own_hosts,
+        }
+    }
+
     /// The entry that allows this dial string. The error is a whole sentence; it shows the user part as `shown` has
     /// it, where the PIN is `***`.
     pub fn judge(self, target: &DialString, shown: &DialString) -> Result<&'a AllowEntry, String> {

@@ -299,3 +299,62 @@ fn digits_follow_the_answer_once() {
     assert_eq!(world.said(), []);
     assert_eq!(world.state(), Active);
 }
+
+#[test]
+fn contacts_of_a_redirection_are_judged_like_what_was_dialled() {
+    let mut world = World::with(|settings| {
+        let entries = [
+            "allowed.example",
+            "*.rooms.example",
+            "198.51.100.0/24",
+            "*@us.example",
+        ];
+        settings.allow = entries.map(|entry| entry.parse().unwrap()).to_vec();
+        settings.own_hosts.push("allowed.example".to_owned());
+    });
+    world.directive(Directive::JoinMeeting(JoinMeeting {
+        endpoint: "meet@allowed.example".to_owned(),
+        ..meeting("77")
+    }));
+    let call = world.call();
+    world.said();
+    let judged = [
+        ("sip:00881234567@us.example", true),
+        ("sip:meet@allowed.example", true),
+        ("sip:meet@allowed.example:5070;transport=tcp", true),
+        ("sips:meet@one.rooms.example", true),
+        ("sip:meet@198.51.100.7", true),
+        // Nobody named these.
+        ("sip:meet@rooms.example", false),
+        ("sip:meet@evil.example", false),
+        ("sip:meet@192.0.2.66", false),
+        // That is how toll fraud dials.
+        ("sip:00881234567@allowed.example", false),
+        ("sip:112@one.rooms.example", false),
+        ("sip:meet@one.rooms.example;lr", false),
+        ("", false),
+    ];
+    let contacts = judged.map(|(contact, _)| Secret::new(contact)).to_vec();
+    world.tell(Input::Call(CallEvent::Moved { call, contacts }));
+    let allowed = judged.map(|(_, is_allowed)| is_allowed).to_vec();
+    assert_eq!(world.said(), [Said::Follow(call, allowed)]);
+}
+
+#[test]
+fn a_meeting_under_sips_goes_on_to_no_contact_without() {
+    let mut world = World::with(|settings| settings.allow.push("rooms.example".parse().unwrap()));
+    let join = JoinMeeting {
+        endpoint: "meet@rooms.example".to_owned(),
+        protocol: "SIPS".to_owned(),
+        provider: "custom".to_owned(),
+        ..meeting("77")
+    };
+    world.directive(Directive::JoinMeeting(join));
+    let call = world.call();
+    world.said();
+    let contacts = ["sip:meet@rooms.example", "sips:meet@rooms.example"]
+        .map(Secret::new)
+        .to_vec();
+    world.tell(Input::Call(CallEvent::Moved { call, contacts }));
+    assert_eq!(world.said(), [Said::Follow(call, vec![false, true])]);
+}

@@ -44,6 +44,7 @@ enum Said {
     Dial(CallId),
     HangUp(CallId, EndedHere),
     Digits(CallId),
+    Follow(CallId, Vec<bool>),
     Hold(CallId, bool),
     Mute(CallId, bool),
     Done(AskId),
@@ -92,7 +93,11 @@ impl World {
     fn directive(&mut self, directive: Directive) -> AskId {
         let ask = AskId(self.next_ask);
         self.next_ask += 1;
-        self.tell(Input::Directive { ask, directive });
+        self.tell(Input::Directive {
+            ask,
+            directive_id: Some(format!("directive-{}", ask.0)),
+            directive,
+        });
         ask
     }
 
@@ -197,6 +202,7 @@ fn in_words(output: &Output) -> Said {
                 CallCommand::Dial { call, .. } => Said::Dial(*call),
                 CallCommand::HangUp { call, why } => Said::HangUp(*call, *why),
                 CallCommand::SendDigits { call, .. } => Said::Digits(*call),
+                CallCommand::Follow { call, allowed } => Said::Follow(*call, allowed.clone()),
                 CallCommand::Hold { call, is_held } => Said::Hold(*call, *is_held),
                 CallCommand::Mute { call, is_muted } => Said::Mute(*call, *is_muted),
             }

@@ -203,7 +203,7 @@ impl Day {
                     };
                     assert!(is_news, "seed {seed}: told twice that {is_muted}");
                 }
-                Said::Hold(..) => panic!("nobody held the call"),
+                Said::Hold(..) | Said::Follow(..) => panic!("nobody asked for {said:?}"),
                 Said::Digits(call) => {
                     assert!(self.alive.contains_key(&call), "seed {seed}: digits to nobody")
                 }

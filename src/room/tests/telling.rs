@@ -102,10 +102,11 @@ fn a_dry_run_says_what_would_be_dialled_and_why_it_may() {
     let said = world.room.explain(&meeting("77")).unwrap();
     assert_eq!(
         said,
-        "77.***@zoomcrc.example by sip through the dialer \"sip\", allowed by \"*.example\" in calls.allow"
+        "77.***@zoomcrc.example by sip through the dialer \"sip\", \
+         made by the template \"{id}[.{pin}]@{endpoint}\" of zoom; allowed by \"*.example\" in calls.allow"
     );
     let said = world.room.explain(&meeting_by_digits()).unwrap();
-    assert!(said.ends_with("; the answer is followed by digits"), "{said}");
+    assert!(said.ends_with("; after the answer digits: the PIN"), "{said}");
     let mut forbidden = meeting("77");
     forbidden.endpoint = "elsewhere.test".to_owned();
     assert!(
@@ -163,6 +164,16 @@ fn the_journal_has_one_line_for_each_change() {
     ];
     assert_eq!(events, expected, "{journal}");
     let line = |event: &str| journal.lines().find(|line| line.contains(event)).unwrap();
+    for event in ["call-placed", "call-answered", "call-ended", "call-failed"] {
+        assert!(
+            line(event).contains("directive_id=\"directive-"),
+            "{event}: {journal}"
+        );
+    }
+    assert!(
+        line("digits-sent").contains("entered as digits: the PIN"),
+        "{journal}"
+    );
     for field in [
         "call_id=",
         "meeting_provider=\"chime\"",

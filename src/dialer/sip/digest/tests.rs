@@ -78,6 +78,45 @@ fn a_session_key_and_a_protected_body_come_out() {
 }
 
 #[test]
+fn every_algorithm_comes_out_with_every_protection() {
+    let account = Account {
+        username: "room".to_owned(),
+        password: Secret::new("s\u{e9}cret"),
+        realm: String::new(),
+    };
+    let asked = Asked {
+        method: "INVITE",
+        uri: "sip:meet@example.com",
+        body: b"v=0\r\n",
+    };
+    let rows = include_str!("../../../../tests/data/sip/digests.tsv").lines();
+    let rows: Vec<_> = rows.filter(|row| !row.starts_with('#')).collect();
+    assert_eq!(rows.len(), 39);
+    for row in rows {
+        let cells: Vec<_> = row.split('\t').collect();
+        let given = |name: &str, value: &str| match value {
+            "-" => String::new(),
+            value => format!(", {name}=\"{value}\""),
+        };
+        let (algorithm, qop) = (given("algorithm", cells[0]), given("qop", cells[1]));
+        let challenge = format!("Digest realm=\"example.com\", nonce=\"n0nce\"{algorithm}{qop}");
+        let challenge = Challenge::parse(&challenge).unwrap();
+        let proof = credentials(&challenge, &account, asked, 10, "c0nce").unwrap();
+        let taken = proof.protection.map_or("-", |protection| protection.qop);
+        assert_eq!((taken, proof.response.as_str()), (cells[2], cells[3]), "{row}");
+    }
+}
+
+#[test]
+fn protections_that_nobody_knows_are_no_usable_challenge() {
+    for qop in ["auth-conf", "", " , "] {
+        let response = challenged(&[&format!("Digest realm=\"r\", nonce=\"1\", qop=\"{qop}\"")]);
+        let taken = Authenticator::new().take_challenges(Some(&account()), &response);
+        assert_eq!(taken, Err(DigestFault::NoUsableChallenge), "{qop:?}");
+    }
+}
+
+#[test]
 fn the_strongest_known_algorithm_is_answered() {
     let (mut authenticator, mut request) = (Authenticator::new(), request());
     let response = challenged(&[

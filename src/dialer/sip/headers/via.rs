@@ -63,13 +63,6 @@ impl Via {
         split(text, b',')?.map(Self::parse).collect()
     }
 
-    /// The transport, when it is one of ours.
-    pub fn known_transport(&self) -> Option<Transport> {
-        [Transport::Udp, Transport::Tcp, Transport::Tls]
-            .into_iter()
-            .find(|transport| transport.in_capitals().eq_ignore_ascii_case(&self.transport))
-    }
-
     /// The branch; `None` from senders of RFC 2543.
     pub fn branch(&self) -> Option<&str> {
         self.parameters.get("branch").filter(|branch| !branch.is_empty())

@@ -10,12 +10,14 @@ use sdp_types::{Media, RtpMap, Session};
 use super::crypto;
 use super::write::{self, PACKET_TIME, direction_name};
 use super::{AnswerFault, OfferParts, Offered, TELEPHONE_EVENT_ENCODING, shown};
-use crate::media::{CodecName, Direction, Plan};
+use crate::media::{CodecName, Control, Direction, Plan, TelephoneEvent};
 
 /// The longest description that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
 /// The most streams that are looked at: audio, two videos, slides, control and as many again.
 const MOST_STREAMS: usize = 16;
+/// From here on numbers mean what their rtpmap says (RFC 3551 6).
+const FIRST_DYNAMIC: u8 = 96;
 /// Packet times outside are moved to the nearer end: less is a flood, more is no conversation.
 const PACKET_TIMES: std::ops::RangeInclusive<u64> = 10..=60;
 
@@ -116,6 +118,7 @@ fn plan_of(ours: &OfferParts, session: &Session, media: &Media, role: Role) -> R
         telephone_event: digits,
         local: ours.address,
         remote,
+        control: read_control(remote, media),
         packet_time: read_packet_time(media),
         direction: agreed_direction(ours.direction, theirs),
         keys,
@@ -147,22 +150,22 @@ impl<'a> Formats<'a> {
             .filter(|number| *number < 128)
     }
 
-    fn is(&self, payload_type: u8, encoding: &str, clock_rate: u32) -> bool {
+    fn is(&self, payload_type: u8, encoding: &str, clock_rate: u32, channels: &str) -> bool {
         self.maps
             .iter()
             .find(|map| map.payload_type == payload_type)
             .is_some_and(|map| {
-                let is_mono = map
-                    .encoding_params
-                    .as_deref()
-                    .is_none_or(|channels| channels.trim() == "1");
-                map.encoding_name.eq_ignore_ascii_case(encoding) && map.clock_rate == clock_rate && is_mono
+                map.encoding_name.eq_ignore_ascii_case(encoding)
+                    && map.clock_rate == clock_rate
+                    && map.encoding_params.as_deref().unwrap_or("1").trim() == channels
             })
     }
 
     /// A static payload type says what it is by itself, unless a rtpmap says otherwise (RFC 3551 6).
     fn is_static(&self, payload_type: u8, codec: CodecName) -> bool {
-        payload_type == codec.payload_type() && !self.maps.iter().any(|map| map.payload_type == payload_type)
+        payload_type < FIRST_DYNAMIC
+            && payload_type == codec.payload_type()
+            && !self.maps.iter().any(|map| map.payload_type == payload_type)
     }
 
     /// The first format that is one of these codecs: what its sender prefers (RFC 3264 6.1).
@@ -170,16 +173,30 @@ impl<'a> Formats<'a> {
         self.payload_types().find_map(|payload_type| {
             let is_it = |codec: &&CodecName| {
                 self.is_static(payload_type, **codec)
-                    || self.is(payload_type, codec.encoding(), codec.clock_rate())
+                    || self.is(
+                        payload_type,
+                        codec.encoding(),
+                        codec.clock_rate(),
+                        codec.channels().unwrap_or("1"),
+                    )
             };
             codecs.iter().find(is_it).map(|codec| (*codec, payload_type))
         })
     }
 
-    /// Events count in the clock of the audio that they replace (RFC 4733 2.1).
-    fn telephone_event(&self, clock_rate: u32) -> Option<u8> {
-        self.payload_types()
-            .find(|number| self.is(*number, TELEPHONE_EVENT_ENCODING.0, clock_rate))
+    /// Events count in the clock of the audio that they replace (RFC 4733 2.1); who has none at that of Opus has them at
+    /// the usual one.
+    fn telephone_event(&self, clock_rate: u32) -> Option<TelephoneEvent> {
+        let at = |clock_rate| {
+            let is_it = |number: &u8| self.is(*number, TELEPHONE_EVENT_ENCODING, clock_rate, "1");
+            self.payload_types()
+                .find(is_it)
+                .map(|payload_type| TelephoneEvent {
+                    payload_type,
+                    clock_rate,
+                })
+        };
+        at(clock_rate).or_else(|| at(TelephoneEvent::USUAL.clock_rate))
     }
 }
 
@@ -215,6 +232,26 @@ fn read_address(local: SocketAddr, session: &Session, media: &Media) -> Result<I
         _ => return Ok(address),
     };
     Err(refused(why))
+}
+
+/// With the audio when both say so (our offers do, RFC 5761 5.1.1); else where they say (RFC 3605), on the host of the
+/// audio; else on the next port.
+fn read_control(audio: SocketAddr, media: &Media) -> Option<Control> {
+    if media.has_attribute("rtcp-mux") {
+        return Some(Control {
+            remote: audio,
+            is_multiplexed: true,
+        });
+    }
+    let told = media.get_first_attribute_value("rtcp").flatten();
+    let port = told.and_then(|told| told.split_ascii_whitespace().next()?.parse().ok());
+    match port.filter(|port| *port != 0) {
+        Some(port) => Some(Control {
+            remote: SocketAddr::new(audio.ip(), port),
+            is_multiplexed: false,
+        }),
+        None => Control::beside(audio),
+    }
 }
 
 /// The stream's own word, else the session's, else both ways (RFC 8866 6.7).

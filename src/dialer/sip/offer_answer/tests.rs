@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::chance::Chance;
 use crate::media::srtp::{Key, Suite};
-use crate::media::{Encryption, Plan};
+use crate::media::{Control, Encryption, Plan, TelephoneEvent};
 use crate::network::Transport;
 
 #[test]
@@ -15,7 +15,7 @@ fn our_offer_is_what_the_rfcs_ask_for() {
         text,
         "v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 16384 RTP/AVP 0 8 101\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
-         a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
+         a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\na=rtcp-mux\r\n"
     );
 }
 
@@ -34,7 +34,7 @@ fn an_offer_over_ipv6_says_so_and_codecs_keep_their_order() {
         "{text}"
     );
     assert!(
-        text.contains("m=audio 20000 RTP/AVP 8 0\r\n") && text.ends_with("a=sendonly\r\n"),
+        text.contains("m=audio 20000 RTP/AVP 8 0\r\n") && text.contains("a=sendonly\r\n"),
         "{text}"
     );
     assert!(!text.contains("telephone-event"));
@@ -57,7 +57,57 @@ fn wideband_is_offered_and_answered_under_the_clock_that_it_always_had() {
     ] {
         let body = description(&[&[ADDRESS], lines].concat());
         let plan = read_answer(&parts, &body).unwrap();
-        assert_eq!((plan.codec, plan.telephone_event), (CodecName::G722, Some(101)));
+        assert_eq!(
+            (plan.codec, plan.telephone_event),
+            (CodecName::G722, Some(TelephoneEvent::USUAL))
+        );
+    }
+}
+
+#[cfg(feature = "opus")]
+#[test]
+fn opus_is_offered_as_its_rfc_has_it_with_digits_at_both_clocks() {
+    let parts = OfferParts {
+        codecs: vec![CodecName::Opus, CodecName::Pcmu],
+        ..ours()
+    };
+    let text = String::from_utf8(offer(&parts)).unwrap();
+    assert!(
+        text.contains(
+            "m=audio 16384 RTP/AVP 96 0 101 102\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
+             a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-16\r\n"
+        ),
+        "{text}"
+    );
+    for (events, expected) in [
+        ("a=rtpmap:102 telephone-event/48000", Some((102, 48_000))),
+        ("a=rtpmap:102 telephone-event/8000", Some((102, 8000))),
+        ("a=rtpmap:102 telephone-event/16000", None),
+    ] {
+        let lines = [
+            ADDRESS,
+            "m=audio 4000 RTP/AVP 111 102",
+            "a=rtpmap:111 OPUS/48000/2",
+            events,
+        ];
+        let plan = read_answer(&parts, &description(&lines)).unwrap();
+        assert_eq!(
+            (plan.codec, plan.send_payload_type, plan.receive_payload_type),
+            (CodecName::Opus, 111, 96)
+        );
+        let found = plan
+            .telephone_event
+            .map(|event| (event.payload_type, event.clock_rate));
+        assert_eq!(found, expected, "{events}");
+    }
+    for wrong in ["a=rtpmap:96 opus/48000", "a=rtpmap:96 opus/48000/1", "a=x"] {
+        let body = description(&[ADDRESS, "m=audio 4000 RTP/AVP 96", wrong]);
+        assert_eq!(
+            read_answer(&parts, &body),
+            Err(AnswerFault::NoCommonCodec),
+            "{wrong}"
+        );
     }
 }
 
@@ -76,14 +126,37 @@ fn a_plain_answer_makes_a_plan() {
             codec: CodecName::Pcma,
             send_payload_type: 8,
             receive_payload_type: 8,
-            telephone_event: Some(101),
+            telephone_event: Some(TelephoneEvent::USUAL),
             local: ours().address,
             remote: "198.51.100.1:4000".parse().unwrap(),
+            control: Control::beside("198.51.100.1:4000".parse().unwrap()),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
             keys: None,
         }
     );
+}
+
+#[test]
+fn reports_go_where_the_far_end_says_or_with_the_audio() {
+    for (line, expected) in [
+        ("a=x", Some((4001, false))),
+        ("a=rtcp-mux", Some((4000, true))),
+        ("a=rtcp:5000", Some((5000, false))),
+        ("a=rtcp:5000 IN IP4 203.0.113.9", Some((5000, false))),
+        ("a=rtcp:0", Some((4001, false))),
+        ("a=rtcp:many", Some((4001, false))),
+    ] {
+        let lines = [ADDRESS, "m=audio 4000 RTP/AVP 0", line];
+        let control = read(&lines).unwrap().control;
+        let found = control.map(|control| (control.remote.port(), control.is_multiplexed));
+        assert_eq!(found, expected, "{line}");
+        let (body, _) = answer(&ours(), &description(&lines)).unwrap();
+        let says_so = String::from_utf8(body).unwrap().contains("a=rtcp-mux\r\n");
+        assert_eq!(says_so, line == "a=rtcp-mux", "only when offered");
+    }
+    let last = read(&[ADDRESS, "m=audio 65535 RTP/AVP 0"]).unwrap();
+    assert_eq!(last.control, None);
 }
 
 #[test]
@@ -150,6 +223,7 @@ fn digits_are_agreed_only_as_offered_and_at_the_rate_of_the_audio() {
         read(&[ADDRESS, "m=audio 4000 RTP/AVP 0 96", map])
             .unwrap()
             .telephone_event
+            .map(|event| event.payload_type)
     };
     assert_eq!(digits("a=rtpmap:96 telephone-event/8000"), Some(96));
     assert_eq!(digits("a=rtpmap:96 TELEPHONE-EVENT/8000 "), Some(96));
@@ -375,7 +449,7 @@ fn an_offer_of_theirs_is_answered_stream_by_stream() {
         (
             plan.send_payload_type,
             plan.receive_payload_type,
-            plan.telephone_event
+            plan.telephone_event.map(|event| event.payload_type)
         ),
         (97, 97, Some(96))
     );

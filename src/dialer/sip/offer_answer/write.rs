@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sdp_types::{Attribute, Connection, Media, MediaType, Origin, RtpMap, Session, Time, TransportProto};
+use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
 
 use super::crypto::{Crypto, Profile};
-use super::{OfferParts, TELEPHONE_EVENT, TELEPHONE_EVENT_ENCODING};
-use crate::media::{CodecName, Direction, Plan};
+use super::{OfferParts, TELEPHONE_EVENT_ENCODING};
+use crate::media::{CodecName, Direction, Plan, TelephoneEvent};
 
 /// The packet time that we ask for: what RFC 3551 4.2 gives as the default.
 pub(super) const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -14,17 +14,21 @@ pub(super) const PACKET_TIME: Duration = Duration::from_millis(20);
 /// The longest that we take and send: more in one packet is too much to lose.
 pub(super) const LONGEST_PACKET_TIME: Duration = Duration::from_millis(60);
 
+/// Reports travel with the audio (RFC 5761).
+const MULTIPLEXED: &str = "rtcp-mux";
+
 /// Our offer: one audio stream with all our codecs.
 pub fn offer(parts: &OfferParts) -> Vec<u8> {
-    let mut formats: Vec<_> = parts
+    let codecs = parts
         .codecs
         .iter()
-        .map(|codec| (codec.payload_type(), codec_map(*codec)))
-        .collect();
+        .map(|codec| Format::Codec(codec.payload_type(), *codec));
+    let mut formats: Vec<_> = codecs.collect();
     if parts.telephone_event {
-        formats.push((TELEPHONE_EVENT, TELEPHONE_EVENT_ENCODING));
+        formats.extend(events(&parts.codecs).map(Format::Events));
     }
     let mut audio = audio(parts, &formats, parts.direction, PACKET_TIME);
+    audio.add_attribute(Attribute::new(MULTIPLEXED));
     if let Some(crypto) = &parts.crypto {
         audio.proto = match crypto.profile() {
             Profile::Avp => TransportProto::RtpAvp.to_string(),
@@ -44,11 +48,8 @@ pub fn offer(parts: &OfferParts) -> Vec<u8> {
 /// Our answer: the accepted stream as planned, all others refused with port 0, in their order and number
 /// (RFC 3264 6).
 pub(super) fn answer(ours: &OfferParts, theirs: &Session, accepted: usize, plan: &Plan) -> Vec<u8> {
-    let mut formats = vec![(plan.receive_payload_type, codec_map(plan.codec))];
-    formats.extend(
-        plan.telephone_event
-            .map(|payload_type| (payload_type, TELEPHONE_EVENT_ENCODING)),
-    );
+    let mut formats = vec![Format::Codec(plan.receive_payload_type, plan.codec)];
+    formats.extend(plan.telephone_event.map(Format::Events));
     let medias = theirs
         .medias
         .iter()
@@ -71,9 +72,12 @@ pub(super) fn answer(ours: &OfferParts, theirs: &Session, accepted: usize, plan:
 }
 
 /// The stream that we take: by their protocol, with the key that answers theirs.
-fn accepted_audio(ours: &OfferParts, formats: &[(u8, Map)], plan: &Plan, theirs: &Media) -> Media {
+fn accepted_audio(ours: &OfferParts, formats: &[Format], plan: &Plan, theirs: &Media) -> Media {
     let mut media = audio(ours, formats, plan.direction, plan.packet_time);
     media.proto.clone_from(&theirs.proto);
+    if plan.control.is_some_and(|control| control.is_multiplexed) {
+        media.add_attribute(Attribute::new(MULTIPLEXED));
+    }
     let line = ours
         .crypto
         .as_ref()
@@ -84,11 +88,61 @@ fn accepted_audio(ours: &OfferParts, formats: &[(u8, Map)], plan: &Plan, theirs:
     media
 }
 
-/// Name and clock rate, as rtpmap spells them.
-type Map = (&'static str, u32);
+/// One format of the stream.
+enum Format {
+    /// Voice, under this payload type.
+    Codec(u8, CodecName),
+    /// Digits.
+    Events(TelephoneEvent),
+}
 
-fn codec_map(codec: CodecName) -> Map {
-    (codec.encoding(), codec.clock_rate())
+impl Format {
+    fn payload_type(&self) -> u8 {
+        match self {
+            Self::Codec(payload_type, _) => *payload_type,
+            Self::Events(event) => event.payload_type,
+        }
+    }
+
+    /// Name, clock rate and channels (RFC 8866 6.6).
+    fn map(&self) -> String {
+        match self {
+            Self::Codec(payload_type, codec) => {
+                let channels = codec.channels().map(|channels| format!("/{channels}"));
+                let (name, rate) = (codec.encoding(), codec.clock_rate());
+                format!("{payload_type} {name}/{rate}{}", channels.unwrap_or_default())
+            }
+            Self::Events(event) => {
+                let (payload_type, rate) = (event.payload_type, event.clock_rate);
+                format!("{payload_type} {TELEPHONE_EVENT_ENCODING}/{rate}")
+            }
+        }
+    }
+
+    fn parameters(&self) -> Option<String> {
+        match self {
+            Self::Codec(payload_type, codec) => codec
+                .parameters()
+                .map(|parameters| format!("{payload_type} {parameters}")),
+            // RFC 4733 2.4.1: digits, and the flash that every implementation lists.
+            Self::Events(event) => Some(format!("{} 0-16", event.payload_type)),
+        }
+    }
+}
+
+/// The usual events, and those at each other clock of our codecs (RFC 4733 2.1), numbered on.
+fn events(codecs: &[CodecName]) -> impl Iterator<Item = TelephoneEvent> {
+    let mut rates: Vec<_> = codecs
+        .iter()
+        .map(|codec| codec.clock_rate())
+        .filter(|rate| *rate != TelephoneEvent::USUAL.clock_rate)
+        .collect();
+    rates.dedup();
+    let others = (TelephoneEvent::USUAL.payload_type + 1..).zip(rates);
+    std::iter::once(TelephoneEvent::USUAL).chain(others.map(|(payload_type, clock_rate)| TelephoneEvent {
+        payload_type,
+        clock_rate,
+    }))
 }
 
 fn session(parts: &OfferParts) -> Session {
@@ -100,10 +154,10 @@ fn session(parts: &OfferParts) -> Session {
     }
 }
 
-fn audio(parts: &OfferParts, formats: &[(u8, Map)], direction: Direction, packet_time: Duration) -> Media {
+fn audio(parts: &OfferParts, formats: &[Format], direction: Direction, packet_time: Duration) -> Media {
     let list = formats
         .iter()
-        .map(|(payload_type, _)| payload_type.to_string())
+        .map(|format| format.payload_type().to_string())
         .collect::<Vec<_>>()
         .join(" ");
     let mut media = Media::new(
@@ -112,12 +166,10 @@ fn audio(parts: &OfferParts, formats: &[(u8, Map)], direction: Direction, packet
         TransportProto::RtpAvp,
         list,
     );
-    for (payload_type, map) in formats {
-        let line = RtpMap::new(*payload_type, map.0, map.1).to_string();
-        media.add_attribute(Attribute::with_value("rtpmap", line));
-        if *map == TELEPHONE_EVENT_ENCODING {
-            // RFC 4733 2.4.1: digits, and the flash that every implementation lists.
-            media.add_attribute(Attribute::with_value("fmtp", format!("{payload_type} 0-16")));
+    for format in formats {
+        media.add_attribute(Attribute::with_value("rtpmap", format.map()));
+        if let Some(parameters) = format.parameters() {
+            media.add_attribute(Attribute::with_value("fmtp", parameters));
         }
     }
     media.add_attribute(Attribute::with_value("ptime", packet_time.as_millis()));

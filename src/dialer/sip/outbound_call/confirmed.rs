@@ -14,8 +14,14 @@ use crate::time::Now;
 impl OutboundCall {
     /// A request of theirs in the dialog.
     pub fn handle_request(&mut self, now: Now, key: ServerKey, request: &Request) {
-        if let State::Confirmed(conversation) = &mut self.state {
-            conversation.handle_request(now, key, request);
+        match &mut self.state {
+            State::Confirmed(conversation) => conversation.handle_request(now, key, request),
+            State::Inviting { .. } | State::Early { .. } => self.early_request(key, request),
+            State::Locating { .. }
+            | State::Connecting(_)
+            | State::ReservingMedia { .. }
+            | State::Moved { .. }
+            | State::Ended => {}
         }
         self.drain_conversation(now);
     }

@@ -94,7 +94,7 @@ impl OutboundCall {
             race.trying.push(next);
         }
         match (race.trying.is_empty(), race.fault) {
-            (true, Some(fault)) => self.unreachable(fault),
+            (true, Some(fault)) => self.unreachable(now, fault),
             (true, None) => self.end(EndReason::OurFault("there was no address to try".to_owned())),
             (false, fault) => self.enter(State::Connecting(Race { fault, ..race })),
         }
@@ -159,6 +159,7 @@ impl OutboundCall {
             | State::ReservingMedia { .. }
             | State::Inviting { .. }
             | State::Early { .. }
+            | State::Moved { .. }
             | State::Confirmed(_)
             | State::Ended => {}
         }
@@ -195,7 +196,15 @@ impl OutboundCall {
     ) {
         let farewell = Farewell::armed(now, self.profile.clone(), self.chance.fork(), invitation);
         self.acts.push_back(Act::Part(Box::new(farewell)));
-        self.connect(now, others, fault);
+        let reason = match fault.clone() {
+            Some(fault) => self.unreachable_reason(fault),
+            None => EndReason::Silent(self.shown.clone()),
+        };
+        if others.is_empty() {
+            self.try_next_contact(now, reason);
+        } else {
+            self.connect(now, others, fault);
+        }
     }
 
     /// A long INVITE goes over a stream to the same place first (RFC 3261 18.1.1); `None` when that was tried.

@@ -126,13 +126,7 @@ impl Conversation {
             Method::Invite => self.reinvited(now, key, request),
             Method::Update => self.updated(now, key, request),
             Method::Options => self.respond(key, compose::answer_with_allow(request, 200, "")),
-            Method::Info if request.body.is_empty() => self.respond(key, compose::answer(request, 200, "")),
-            // What others press and picture updates mean nothing to us (RFC 3261 21.4.13).
-            Method::Info => {
-                let mut response = compose::answer(request, 415, "");
-                response.headers.push("Accept", "application/sdp");
-                self.respond(key, response);
-            }
+            Method::Info => self.respond(key, compose::answer_info(request)),
             Method::Ack
             | Method::Cancel
             | Method::Register
@@ -442,7 +436,7 @@ fn reason_of(request: &Request) -> Option<String> {
 }
 
 /// 422 (RFC 4028 9).
-fn too_brief(request: &Request, least: MinSe) -> Response {
+pub(super) fn too_brief(request: &Request, least: MinSe) -> Response {
     let mut response = compose::answer(request, 422, "");
     response.headers.push("Min-SE", least.to_string());
     response

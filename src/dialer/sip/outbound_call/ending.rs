@@ -14,7 +14,10 @@ impl OutboundCall {
         let reason = EndReason::EndedHere(why);
         let (profile, chance) = (self.profile.clone(), self.chance.fork());
         match &self.state {
-            State::Locating { .. } | State::Connecting(_) | State::ReservingMedia { .. } => self.end(reason),
+            State::Locating { .. }
+            | State::Connecting(_)
+            | State::ReservingMedia { .. }
+            | State::Moved { .. } => self.end(reason),
             State::Inviting { invitation, .. } => {
                 let farewell = Farewell::armed(now, profile, chance, invitation.clone());
                 self.leave_with(farewell, reason);
@@ -31,9 +34,9 @@ impl OutboundCall {
         }
     }
 
-    pub(super) fn unreachable(&mut self, fault: ConnectFault) {
+    pub(super) fn unreachable(&mut self, now: Now, fault: ConnectFault) {
         let reason = self.unreachable_reason(fault);
-        self.end(reason);
+        self.try_next_contact(now, reason);
     }
 
     pub(super) fn unreachable_reason(&self, fault: ConnectFault) -> EndReason {

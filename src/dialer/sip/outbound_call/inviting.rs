@@ -78,6 +78,7 @@ impl OutboundCall {
             local,
             local_port: reached.port,
             last_number: self.number,
+            is_secure: self.identity.is_secure,
         };
         let record = invitation.record(RecordedState::Inviting);
         if !recovery::fits(&record) {
@@ -108,9 +109,9 @@ impl OutboundCall {
         offered: &OfferParts,
     ) -> Request {
         let identity = &self.identity;
-        let mut request = Request::new(Method::Invite, identity.to.clone());
+        let mut request = Request::new(Method::Invite, identity.uri.clone());
         let via = compose::via(transport, local, &mut self.chance);
-        let contact = contact(&identity.from.uri, identity.to.scheme(), local, transport);
+        let contact = contact(&identity.from.uri, identity.uri.scheme(), local, transport);
         let headers = &mut request.headers;
         headers.push("Via", via.to_string());
         if let Some(route) = &identity.route {
@@ -169,6 +170,7 @@ impl OutboundCall {
                 State::Locating { .. }
                 | State::Connecting(_)
                 | State::ReservingMedia { .. }
+                | State::Moved { .. }
                 | State::Confirmed(_)
                 | State::Ended,
                 _,
@@ -218,6 +220,7 @@ impl OutboundCall {
             | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Early { .. }
+            | State::Moved { .. }
             | State::Confirmed(_)
             | State::Ended => {}
         }
@@ -264,6 +267,7 @@ impl OutboundCall {
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
+            | State::Moved { .. }
             | State::Confirmed(_)
             | State::Ended => None,
         }
@@ -282,9 +286,13 @@ impl OutboundCall {
             Some(early) if early.tag == tag => early.body.clone(),
             Some(_) | None => Vec::new(),
         };
-        let Some(leg) = Leg::begin(invitation, response, &mut self.chance) else {
+        let Some(mut leg) = Leg::begin(invitation, response, &mut self.chance) else {
             return;
         };
+        let settled = self.early.take(response).and_then(|early| {
+            leg.dialog.go_on_after(&early.leg.dialog);
+            early.settled
+        });
         let record = leg.record();
         let is_recordable = recovery::fits(&record);
         if is_recordable {
@@ -300,6 +308,10 @@ impl OutboundCall {
                 EndReason::Broken("the answer is too long to be written down".to_owned()),
             );
         }
+        // What a reliable response or an UPDATE has settled is not answered once more (RFC 6337 3.1).
+        if let Some(settled) = settled.filter(|settled| settled.is_updated || body.is_empty()) {
+            return self.converse(now, leg, settled.ours, settled.plan, response);
+        }
         if body.is_empty() {
             let why = "the answer has no session description".to_owned();
             return self.leave(now, leg, EndReason::NoUsableAudio(why));
@@ -313,8 +325,7 @@ impl OutboundCall {
     /// Our keys for an INVITE: nobody else has them, nor had an INVITE before.
     fn crypto(&mut self, transport: Transport) -> Option<Crypto> {
         let wanted = self.profile.settings.srtp;
-        let is_sips = self.identity.to.scheme() == Scheme::Sips;
-        Crypto::of_call(wanted, is_sips, transport, &mut self.chance)
+        Crypto::of_call(wanted, self.identity.is_secure, transport, &mut self.chance)
     }
 
     fn converse(
@@ -351,6 +362,9 @@ impl OutboundCall {
         if response.status == 422 && self.timer.take_refusal(response) {
             return self.invite_again(now);
         }
+        if response.status == 416 && self.identity.uri.scheme() == Scheme::Sips {
+            return self.invite_without_sips(now);
+        }
         self.acts.push_back(Act::Erase);
         // RFC 3263 4.3: a server that is out of service leaves the call to the next one.
         let others = self.open_invite().map(|open| open.others.clone());
@@ -364,10 +378,24 @@ impl OutboundCall {
             .filter(|character| !character.is_control())
             .take(128)
             .collect();
-        self.end(EndReason::Refused {
+        let refusal = EndReason::Refused {
             status: response.status,
             phrase,
-        });
+        };
+        match response.status {
+            300..=302 => self.moved(now, response, refusal),
+            // RFC 3261 21.6: nobody else of them will say anything else.
+            600..=699 => self.end(refusal),
+            _ => self.try_next_contact(now, refusal),
+        }
+    }
+
+    /// RFC 3261 8.1.3.5: a far end that does not know `sips:` is asked as `sip:`, over the same verified TLS and with
+    /// all that was promised.
+    fn invite_without_sips(&mut self, now: Now) {
+        self.identity.uri = self.identity.uri.as_sip();
+        self.identity.to = self.identity.to.as_sip();
+        self.invite_again(now);
     }
 
     fn challenged(&mut self, now: Now, response: &Response) {
@@ -416,6 +444,7 @@ impl OutboundCall {
             | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Early { .. }
+            | State::Moved { .. }
             | State::Confirmed(_)
             | State::Ended => VecDeque::new(),
         };
@@ -424,7 +453,7 @@ impl OutboundCall {
                 let farewell = Farewell::linger(now, self.profile.clone(), self.chance.fork(), invitation);
                 self.leave_with(farewell, EndReason::Silent(self.shown.clone()));
             }
-            Failure::Flow(fault) if invitation.target.transport.is_stream() && !others.is_empty() => {
+            Failure::Flow(fault) if invitation.target.transport.is_stream() && self.has_another(&others) => {
                 self.leave_for_next(now, invitation, others, Some(fault));
             }
             Failure::Flow(fault) if invitation.target.transport.is_stream() => {

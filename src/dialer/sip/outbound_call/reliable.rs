@@ -1,53 +1,26 @@
 //! Reliable provisional responses (RFC 3262): each is acknowledged by a PRACK in the early dialog it belongs to.
 
 use super::{OutboundCall, State};
-use crate::dialer::sip::dialog::Dialog;
 use crate::dialer::sip::digest::Authenticator;
 use crate::dialer::sip::headers::{RAck, RSeq};
-use crate::dialer::sip::leg::{Act, Invitation, Leg};
+use crate::dialer::sip::leg::Act;
 use crate::dialer::sip::recovery::RecordedState;
 use crate::dialer::sip::wire::{Method, Response};
 
-/// How many far ends of one INVITE are heard out; more get no PRACK and give up by themselves.
-const MOST: usize = 8;
 /// How many provisional responses of one far end are acknowledged: nobody needs more, and each costs a transaction.
 const MOST_OF_ONE: u32 = 64;
 
-/// An early dialog whose far end sends reliable provisional responses.
-struct EarlyDialog {
-    leg: Leg,
-    tag: Option<String>,
-    /// The RSeq that was acknowledged last.
-    acknowledged: u32,
-    count: u32,
-    /// The PRACK that waits for its answer.
-    sent: Option<Sent>,
-}
-
-struct Sent {
+/// A PRACK that waits for its answer.
+pub(super) struct Sent {
     number: u32,
     rack: RAck,
     authenticator: Authenticator,
 }
 
-/// The early dialogs of one INVITE.
-#[derive(Default)]
-pub struct EarlyDialogs(Vec<EarlyDialog>);
-
-impl EarlyDialogs {
-    /// The highest CSeq that a PRACK took.
-    pub fn highest(&self) -> u32 {
-        self.0
-            .iter()
-            .map(|early| early.leg.dialog.number())
-            .max()
-            .unwrap_or(0)
-    }
-}
-
 impl OutboundCall {
     /// Acknowledges a provisional response, if it wants to be: once, and in order (RFC 3262 4).
     pub(super) fn acknowledge_provisional(&mut self, response: &Response) {
+        let index = self.early_dialog(response);
         let is_reliable = response.status > 100 && response.headers.has_token("Require", "100rel");
         let number = response
             .headers
@@ -57,36 +30,26 @@ impl OutboundCall {
         let (Some(RSeq(number)), Some(cseq)) = (number, response.cseq()) else {
             return;
         };
-        let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
-        let known = self.early.0.iter().position(|early| early.tag == tag);
-        let index = match known {
-            Some(index) => index,
-            None if tag.is_none() || self.early.0.len() >= MOST => return,
-            None => {
-                let Some(invitation) = self.current_invitation().cloned() else {
-                    return;
-                };
-                let Some(dialog) = Dialog::begin(&invitation.request, response, invitation.number()) else {
-                    return;
-                };
-                let leg = Leg::with(invitation, dialog, &mut self.chance);
-                self.early.0.push(EarlyDialog {
-                    leg,
-                    tag,
-                    acknowledged: number.saturating_sub(1),
-                    count: 0,
-                    sent: None,
-                });
-                self.early.0.len() - 1
-            }
+        let offered = match &self.state {
+            State::Inviting { offered, .. } | State::Early { offered, .. } => offered.clone(),
+            State::Locating { .. }
+            | State::Connecting(_)
+            | State::ReservingMedia { .. }
+            | State::Moved { .. }
+            | State::Confirmed(_)
+            | State::Ended => return,
         };
-        let Some(early) = self.early.0.get_mut(index) else {
+        let Some((index, early)) = index.and_then(|index| Some((index, self.early.get_mut(index)?))) else {
             return;
         };
-        if early.acknowledged.checked_add(1) != Some(number) || early.count >= MOST_OF_ONE {
+        let is_next = early
+            .acknowledged
+            .is_none_or(|last| last.checked_add(1) == Some(number));
+        if !is_next || early.count >= MOST_OF_ONE {
             return;
         }
-        early.acknowledged = number;
+        early.settle(&offered, response);
+        early.acknowledged = Some(number);
         early.count += 1;
         let rack = RAck {
             response: number,
@@ -96,7 +59,7 @@ impl OutboundCall {
     }
 
     fn prack(&mut self, index: usize, rack: RAck, mut authenticator: Authenticator) {
-        let Some(early) = self.early.0.get_mut(index) else {
+        let Some(early) = self.early.get_mut(index) else {
             return;
         };
         let mut request = early.leg.next_request(Method::Prack, &mut self.chance);
@@ -123,12 +86,12 @@ impl OutboundCall {
         if response.is_provisional() {
             return;
         }
-        let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
-        let index = self.early.0.iter().position(|early| {
-            early.tag == tag && early.sent.as_ref().is_some_and(|sent| sent.number == number)
+        let index = self.early.position(|early| {
+            early.leg.dialog.is_answered_by(response)
+                && early.sent.as_ref().is_some_and(|sent| sent.number == number)
         });
         let sent = index
-            .and_then(|index| self.early.0.get_mut(index))
+            .and_then(|index| self.early.get_mut(index))
             .and_then(|early| early.sent.take());
         let (Some(index), Some(mut sent)) = (index, sent) else {
             return;
@@ -144,17 +107,6 @@ impl OutboundCall {
             }
         } else if !response.is_success() {
             tracing::debug!(status = response.status, "a PRACK is refused");
-        }
-    }
-
-    fn current_invitation(&self) -> Option<&Invitation> {
-        match &self.state {
-            State::Inviting { invitation, .. } | State::Early { invitation, .. } => Some(invitation),
-            State::Locating { .. }
-            | State::Connecting(_)
-            | State::ReservingMedia { .. }
-            | State::Confirmed(_)
-            | State::Ended => None,
         }
     }
 }

@@ -73,8 +73,33 @@ fn a_busy_far_end_ends_the_call_and_its_repeats_are_acknowledged() {
 }
 
 #[test]
-fn a_redirection_ends_the_call() {
+fn a_redirection_leads_to_its_contacts_by_preference() {
     play(transcript!("moved"));
+}
+
+#[test]
+fn contacts_that_may_not_be_called_count_as_exhausted() {
+    play(transcript!("moved_to_nobody"));
+}
+
+#[test]
+fn a_circle_of_redirections_ends() {
+    play(transcript!("moved_in_a_circle"));
+}
+
+#[test]
+fn a_silent_contact_gives_way_to_the_next() {
+    play(transcript!("moved_and_silent"));
+}
+
+#[test]
+fn contacts_that_nobody_judges_are_not_called() {
+    play(transcript!("moved_unjudged"));
+}
+
+#[test]
+fn credentials_are_not_taken_to_a_contact() {
+    play_with_password(transcript!("moved_authenticated"));
 }
 
 #[test]

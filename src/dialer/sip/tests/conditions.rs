@@ -68,3 +68,13 @@ fn an_icmp_error_in_mid_call_ends_nothing() {
 fn a_broken_connection_under_tls_is_opened_anew() {
     play(transcript!("tls_reset_in_call"));
 }
+
+#[test]
+fn an_update_before_the_answer_is_taken_or_told_to_wait() {
+    play(transcript!("update_in_early_dialog"));
+}
+
+#[test]
+fn an_update_after_a_reliable_answer_changes_the_session() {
+    play(transcript!("update_changes_an_early_session"));
+}

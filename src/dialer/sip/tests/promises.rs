@@ -259,6 +259,11 @@ impl Walk {
                 | CallEvent::Ringing { call }
                 | CallEvent::DigitsSent { call }
                 | CallEvent::DigitsFailed { call, .. } => call,
+                CallEvent::Moved { call, contacts } => {
+                    let allowed = contacts.iter().map(|_| self.steps.is_multiple_of(2)).collect();
+                    world.input(Input::Command(CallCommand::Follow { call, allowed }));
+                    call
+                }
                 CallEvent::Answered { call, .. } => {
                     answered += 1;
                     call

@@ -62,6 +62,92 @@ fn each_fault_of_a_certificate_ends_the_call_before_the_invite() {
 }
 
 #[test]
+fn a_416_to_sips_is_tried_once_more_as_sip_on_the_same_verified_tls() {
+    let mut world = World::new();
+    let call = world.dial("sips:meet@meet.example.com");
+    world.answer_names(&[ADDRESS]);
+    let (flow, invite) = world.next_request();
+    assert!(invite.headers.get("Contact").unwrap().starts_with("<sips:"));
+    refuse(&mut world, flow, &invite, 416);
+    let (again_flow, again) = world.next_request();
+    assert_eq!(
+        (again_flow, again.uri.as_str()),
+        (flow, "sip:meet@meet.example.com")
+    );
+    assert!(again.headers.get("Contact").unwrap().contains(";transport=tls"));
+    let body = String::from_utf8_lossy(&again.body).into_owned();
+    assert!(body.contains("RTP/SAVP") && body.contains("a=crypto:"), "{body}");
+    // Nothing of the call leaves that connection, whatever the answer says.
+    let mut response = again.response(200, "OK");
+    let to = again.to().unwrap().with_tag("a").to_string();
+    response.headers.set("To", to);
+    response
+        .headers
+        .push("Contact", "<sip:there@192.0.2.20;transport=udp>");
+    world.receive(flow, response.to_bytes());
+    let (ack_flow, ack) = world.next_request();
+    assert_eq!((ack_flow, ack.method), (flow, Method::Ack));
+    let (bye_flow, bye) = world.next_request();
+    assert_eq!(
+        (bye_flow, bye.method),
+        (flow, Method::Bye),
+        "an answer without audio is ended"
+    );
+    let ended = world.events.pop_back();
+    assert!(matches!(ended, Some(CallEvent::Ended { call: ended, .. }) if ended == call));
+}
+
+#[test]
+fn a_second_416_ends_the_call() {
+    let mut world = World::new();
+    let call = world.dial("sips:meet@meet.example.com");
+    world.answer_names(&[ADDRESS]);
+    let (flow, invite) = world.next_request();
+    refuse(&mut world, flow, &invite, 416);
+    let (flow, again) = world.next_request();
+    refuse(&mut world, flow, &again, 416);
+    let Some(CallEvent::Ended { call: ended, reason }) = world.events.pop_back() else {
+        panic!()
+    };
+    assert_eq!(ended, call);
+    assert!(
+        matches!(reason, EndReason::Refused { status: 416, .. }),
+        "{reason:?}"
+    );
+    assert!(world.sent.is_empty());
+}
+
+#[test]
+fn a_sips_call_is_not_sent_on_to_a_sip_contact() {
+    let mut world = World::new();
+    let call = world.dial("sips:meet@meet.example.com");
+    world.answer_names(&[ADDRESS]);
+    let (flow, invite) = world.next_request();
+    let mut response = invite.response(302, "Moved");
+    let to = invite.to().unwrap().with_tag("a").to_string();
+    response.headers.set("To", to);
+    response.headers.push("Contact", "<sip:other@meet.example.com>");
+    world.receive(flow, response.to_bytes());
+    let Some(CallEvent::Ended { call: ended, reason }) = world.events.pop_back() else {
+        panic!()
+    };
+    assert_eq!(ended, call);
+    assert!(
+        matches!(reason, EndReason::Refused { status: 302, .. }),
+        "{reason:?}"
+    );
+}
+
+/// Refuses an INVITE and takes the ACK of that.
+fn refuse(world: &mut World, flow: FlowId, invite: &Request, status: u16) {
+    let mut response = invite.response(status, "No");
+    let to = invite.to().unwrap().with_tag("a").to_string();
+    response.headers.set("To", to);
+    world.receive(flow, response.to_bytes());
+    assert_eq!(world.next_request().1.method, Method::Ack);
+}
+
+#[test]
 fn a_connection_is_not_shared_with_another_name_at_the_same_address() {
     let mut world = World::new();
     let (flow, _) = answered(&mut world, "<sip:192.0.2.20:5061;transport=tls;lr>");

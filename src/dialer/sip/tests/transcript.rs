@@ -126,6 +126,12 @@ impl Player {
                 self.world
                     .input(Input::Command(CallCommand::Mute { call, is_muted }));
             }
+            "follow" => {
+                let allowed = words.into_iter().map(|word| word == "yes").collect();
+                let call = self.call.expect("a call");
+                self.world
+                    .input(Input::Command(CallCommand::Follow { call, allowed }));
+            }
             "digits-sent" => {
                 let call = self.call.expect("a call");
                 self.world.input(Input::Media(call, media::Event::DigitsSent));
@@ -457,6 +463,10 @@ impl Player {
             CallEvent::Answered { agreed, .. } => {
                 format!("answered {} {}", agreed.transport.in_lower_case(), agreed.codec)
             }
+            CallEvent::Moved { contacts, .. } => {
+                let contacts: Vec<_> = contacts.iter().map(Secret::expose).collect();
+                format!("moved {}", contacts.join(" "))
+            }
             CallEvent::DigitsSent { .. } => "digits-sent".to_owned(),
             CallEvent::DigitsFailed { why, .. } => format!("digits-failed {why}"),
             CallEvent::Ended { reason, .. } => format!("ended {reason:?}"),
@@ -563,7 +573,8 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-/// `plain` (no telephone-event), `port0`, `video` (beside audio), or a direction; else audio with telephone-event at port 30000.
+/// `plain` (no telephone-event), `port0`, `video` (beside audio), `elsewhere` (at another address), or a direction;
+/// else audio with telephone-event at port 30000.
 pub fn description(kind: &str) -> Vec<u8> {
     let port = if kind == "port0" { 0 } else { 30000 };
     let direction = match kind {
@@ -578,8 +589,12 @@ pub fn description(kind: &str) -> Vec<u8> {
         "video" => "m=video 30002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n",
         _ => "",
     };
+    let address = match kind {
+        "elsewhere" => "192.0.2.21",
+        _ => "192.0.2.20",
+    };
     format!(
-        "v=0\r\no=far 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n\
+        "v=0\r\no=far 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\n{events}a={direction}\r\n{video}"
     )
     .into_bytes()

@@ -22,6 +22,11 @@ impl Headers {
         }
     }
 
+    /// Adds one as it was read: its name is a token and canonical, its value one line.
+    pub(super) fn push_as_read(&mut self, name: &str, value: String) {
+        self.0.push(names::build(name, value));
+    }
+
     /// Adds one at the front: Via, Route.
     pub fn push_front(&mut self, name: &str, value: impl Into<String>) {
         let old: Vec<rsip::Header> = std::mem::take(&mut self.0).into();
@@ -86,11 +91,6 @@ impl Headers {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// In rsip's words.
-    pub fn as_rsip(&self) -> &rsip::Headers {
-        &self.0
     }
 
     /// The topmost Via: the first of the first line.

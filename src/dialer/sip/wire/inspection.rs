@@ -1,6 +1,6 @@
 //! What a user agent looks at before it does what a message wants (RFC 3261 8.1.3.3, 8.2.1 to 8.2.3).
 
-use super::{Message, Method, Request, Response, reason_phrase};
+use super::{Method, Request, Response, reason_phrase};
 use crate::dialer::sip::headers::Via;
 use crate::dialer::sip::uri::Scheme;
 
@@ -114,23 +114,5 @@ pub fn discard(response: &Response, sent: &Via) -> Option<Discard> {
         Ok([via]) if via.host.is_same(&sent.host) && via.port == sent.port => None,
         Ok([_]) => Some(Discard::NotOurs),
         _ => Some(Discard::SeveralVias),
-    }
-}
-
-impl Message {
-    /// The request in it.
-    pub fn into_request(self) -> Option<Request> {
-        match self {
-            Self::Request(request) => Some(request),
-            Self::Response(_) => None,
-        }
-    }
-
-    /// The response in it.
-    pub fn into_response(self) -> Option<Response> {
-        match self {
-            Self::Response(response) => Some(response),
-            Self::Request(_) => None,
-        }
     }
 }

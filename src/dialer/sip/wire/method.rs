@@ -84,33 +84,6 @@ impl Method {
             Self::Other(token) => token,
         }
     }
-
-    /// The method in rsip's words, which knows no others.
-    pub fn to_rsip(&self) -> Option<rsip::Method> {
-        Some(match self {
-            Self::Invite => rsip::Method::Invite,
-            Self::Ack => rsip::Method::Ack,
-            Self::Cancel => rsip::Method::Cancel,
-            Self::Bye => rsip::Method::Bye,
-            Self::Options => rsip::Method::Options,
-            Self::Register => rsip::Method::Register,
-            Self::Info => rsip::Method::Info,
-            Self::Prack => rsip::Method::PRack,
-            Self::Update => rsip::Method::Update,
-            Self::Refer => rsip::Method::Refer,
-            Self::Subscribe => rsip::Method::Subscribe,
-            Self::Notify => rsip::Method::Notify,
-            Self::Message => rsip::Method::Message,
-            Self::Publish => rsip::Method::Publish,
-            Self::Other(_) => return None,
-        })
-    }
-}
-
-impl From<rsip::Method> for Method {
-    fn from(method: rsip::Method) -> Self {
-        Self::from_token(&method.to_string())
-    }
 }
 
 impl fmt::Display for Method {

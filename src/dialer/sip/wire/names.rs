@@ -22,6 +22,14 @@ macro_rules! known_headers {
             }
         }
 
+        /// A name that is spelled as its RFC does.
+        fn as_spelled(name: &str) -> Option<&'static str> {
+            match name {
+                $($name => Some($name),)*
+                _ => None,
+            }
+        }
+
         const KNOWN: &[&str] = &[$($name,)*];
     };
 }
@@ -92,7 +100,7 @@ const OTHERS: &[&str] = &[
 pub(super) fn canonical(name: &str) -> &str {
     let name = in_full(name);
     let is_it = |known: &&&str| is_same(known, name);
-    KNOWN.iter().chain(OTHERS).find(is_it).copied().unwrap_or(name)
+    as_spelled(name).unwrap_or_else(|| KNOWN.iter().chain(OTHERS).find(is_it).copied().unwrap_or(name))
 }
 
 /// The name that a compact form stands for; any other as it is.

@@ -1,6 +1,6 @@
 //! Bytes to messages (RFC 3261 7, 18.3, 25): strict where a message could be read in two ways, lenient elsewhere.
 
-use super::{BadRequest, Headers, Malformed, Message, Method, Request, Response, fields};
+use super::{BadRequest, Headers, Malformed, Message, Method, Request, Response, fields, names};
 use crate::dialer::sip::headers::{CSeq, HeaderFault, NameAddr, Via, is_token};
 use crate::dialer::sip::uri::Uri;
 
@@ -66,7 +66,7 @@ pub(super) struct Head {
     /// The first fault in the headers.
     fault: Option<String>,
     /// Content-Length; none when it is missing, what is wrong when it cannot be trusted.
-    pub length: Result<Option<usize>, String>,
+    pub length: Result<Option<usize>, &'static str>,
 }
 
 enum StartLine {
@@ -102,8 +102,6 @@ impl Head {
                 head.note("no empty line ends the headers");
             }
         }
-        head.length = head.content_length();
-        head.headers.remove("Content-Length");
         head
     }
 
@@ -134,7 +132,7 @@ impl Head {
 
     fn read_line(&mut self, line: &str) -> Result<(), &'static str> {
         let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
-        let name = name.trim_end_matches([' ', '\t']);
+        let name = trimmed_end(name);
         if !is_token(name) {
             return Err("the name of a header is not a token");
         }
@@ -146,23 +144,23 @@ impl Head {
         if value.contains('\r') || value.contains('\n') {
             return Err("a header holds a lone CR or LF");
         }
-        self.headers.push(name, value);
+        match names::canonical(name) {
+            "Content-Length" => self.length = self.with_length(&value),
+            name => self.headers.push_as_read(name, value),
+        }
         Ok(())
     }
 
-    fn content_length(&self) -> Result<Option<usize>, String> {
-        let mut values = self.headers.all("Content-Length");
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err("Content-Length: there are several".to_owned());
+    /// The Content-Length with one more line of it.
+    fn with_length(&self, value: &str) -> Result<Option<usize>, &'static str> {
+        if self.length != Ok(None) {
+            return Err("Content-Length: there are several");
         }
         let is_number =
             !value.is_empty() && value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit());
         match value.parse() {
             Ok(length) if is_number => Ok(Some(length)),
-            _ => Err("Content-Length: not a number of bytes".to_owned()),
+            _ => Err("Content-Length: not a number of bytes"),
         }
     }
 
@@ -220,24 +218,37 @@ impl Head {
 
     /// RFC 3261 8.1.1: without these no message is one, and none may be there twice.
     fn check_essentials(&self) -> Result<CSeq, String> {
-        let headers = &self.headers;
-        for name in ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type"] {
-            if headers.all(name).nth(1).is_some() {
+        let mut essentials = Essentials::default();
+        for (name, value) in self.headers.iter() {
+            let place = match name {
+                "Via" => {
+                    essentials.via.get_or_insert(value);
+                    continue;
+                }
+                "From" => &mut essentials.from,
+                "To" => &mut essentials.to,
+                "Call-ID" => &mut essentials.call_id,
+                "CSeq" => &mut essentials.cseq,
+                "Max-Forwards" => &mut essentials.max_forwards,
+                "Content-Type" => &mut essentials.content_type,
+                _ => continue,
+            };
+            if place.replace(value).is_some() {
                 return Err(format!("{name}: there are several"));
             }
         }
-        let via = headers.get("Via").ok_or("Via: missing")?;
+        let via = essentials.via.ok_or("Via: missing")?;
         Via::parse(fields::first_element(via)).map_err(|fault| format!("Via: {fault}"))?;
-        for name in ["From", "To"] {
-            let value = headers.get(name).ok_or_else(|| format!("{name}: missing"))?;
+        for (name, value) in [("From", essentials.from), ("To", essentials.to)] {
+            let value = value.ok_or_else(|| format!("{name}: missing"))?;
             NameAddr::parse(value).map_err(|fault| format!("{name}: {fault}"))?;
         }
-        match headers.call_id() {
+        match essentials.call_id.unwrap_or("") {
             "" => return Err("Call-ID: missing".to_owned()),
             call_id if call_id.contains([' ', '\t']) => return Err("Call-ID: several words".to_owned()),
             _ => {}
         }
-        let cseq = headers.get("CSeq").ok_or("CSeq: missing")?;
+        let cseq = essentials.cseq.ok_or("CSeq: missing")?;
         CSeq::parse(cseq).map_err(|HeaderFault(why)| format!("CSeq: {why}"))
     }
 
@@ -264,6 +275,18 @@ impl Head {
             fatal: false,
         }
     }
+}
+
+/// The values of the headers that are looked at in every message; of Via the first.
+#[derive(Default)]
+struct Essentials<'a> {
+    via: Option<&'a str>,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    call_id: Option<&'a str>,
+    cseq: Option<&'a str>,
+    max_forwards: Option<&'a str>,
+    content_type: Option<&'a str>,
 }
 
 impl Malformed {
@@ -297,19 +320,38 @@ fn end_of_line(text: &str, from: usize) -> usize {
 
 /// Makes each fold one space (RFC 3261 7.3.1), and takes the white space around the whole away.
 fn unfolded(value: &str) -> String {
-    const WHITE: [char; 2] = [' ', '\t'];
+    if !value.contains("\r\n") {
+        return trimmed(value).to_owned();
+    }
     let mut whole = String::with_capacity(value.len());
-    for piece in value
-        .split("\r\n")
-        .map(|piece| piece.trim_matches(WHITE))
-        .filter(|piece| !piece.is_empty())
-    {
+    for piece in value.split("\r\n").map(trimmed).filter(|piece| !piece.is_empty()) {
         if !whole.is_empty() {
             whole.push(' ');
         }
         whole.push_str(piece);
     }
     whole
+}
+
+/// Without the spaces and tabs around it. What else is white to Unicode is not to SIP.
+fn trimmed(text: &str) -> &str {
+    let text = trimmed_end(text);
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    while matches!(bytes.get(start), Some(b' ' | b'\t')) {
+        start += 1;
+    }
+    &text[start..]
+}
+
+/// The same at the end only.
+fn trimmed_end(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let mut end = bytes.len();
+    while end > 0 && matches!(bytes[end - 1], b' ' | b'\t') {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn read_start_line(line: &str) -> Result<StartLine, Refusal> {

@@ -76,12 +76,11 @@ fn methods_are_told_apart_by_case_and_unknown_ones_are_kept() {
 }
 
 #[test]
-fn methods_go_to_rsip_and_back() {
-    for method in Method::KNOWN {
-        assert_eq!(Method::from(method.to_rsip().unwrap()), method);
+fn every_method_that_rsip_knows_is_known() {
+    for method in rsip::Method::all() {
+        let known = Method::from_token(&method.to_string());
+        assert!(Method::KNOWN.contains(&known), "{method}");
     }
-    assert_eq!(Method::Other("X".to_owned()).to_rsip(), None);
-    assert_eq!(rsip::Method::all().len(), Method::KNOWN.len());
 }
 
 #[test]
@@ -365,9 +364,15 @@ fn replaced(bytes: &[u8], old: &str, new: &str) -> Vec<u8> {
 }
 
 pub(super) fn read_request(bytes: &[u8]) -> Request {
-    read_datagram(bytes).unwrap().into_request().unwrap()
+    match read_datagram(bytes).unwrap() {
+        Message::Request(request) => request,
+        Message::Response(response) => panic!("a response: {response:?}"),
+    }
 }
 
 pub(super) fn read_response(bytes: &[u8]) -> Response {
-    read_datagram(bytes).unwrap().into_response().unwrap()
+    match read_datagram(bytes).unwrap() {
+        Message::Response(response) => response,
+        Message::Request(request) => panic!("a request: {request:?}"),
+    }
 }

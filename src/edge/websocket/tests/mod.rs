@@ -129,7 +129,10 @@ impl World {
     }
 
     fn open_url(&self, url: &str) {
-        let request = LinkRequest { url: url.to_owned() };
+        let request = LinkRequest {
+            url: url.to_owned(),
+            only_with_another_token: false,
+        };
         self.bridge()
             .open(LINK, request, &self.links, self.sender.as_ref().unwrap());
     }

@@ -280,6 +280,8 @@ fn wss_verifies_the_server_and_carries_frames() {
         let stream = world.open().await.stream().await;
         let (mut socket, head) = accept_on(acceptor.accept(stream).await.unwrap(), "").await;
         assert!(head.contains("Bearer canary-1\r\n"), "{head}");
+        let event = world.event().await;
+        assert!(matches!(event, LinkEvent::Certificate { .. }), "{event:?}");
         world.expect_opened().await;
         socket.send(Message::text("safe")).await.unwrap();
         assert_eq!(world.frame().await, "safe");

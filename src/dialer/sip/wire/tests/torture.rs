@@ -38,7 +38,7 @@ fn what_is_done_with_each_torture_message_is_what_was_decided() {
 #[test]
 fn torture_messages_that_are_accepted_are_understood() {
     let corpus: BTreeMap<_, _> = corpus_4475().into_iter().chain(corpus_5118()).collect();
-    let request = |name: &str| read_datagram(corpus[name]).unwrap().into_request().unwrap();
+    let request = |name: &str| super::read_request(corpus[name]);
     let wsinv = request("wsinv.dat");
     assert_eq!(wsinv.cseq().unwrap().to_string(), "9 INVITE");
     assert_eq!(wsinv.to().unwrap().tag(), Some("1918181833n"));
