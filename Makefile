@@ -6,10 +6,15 @@ export MEETD_VENV ?= .venv
 # Programs that the tests talk to, and the Debian packages that bring them.
 PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio kamailio:kamailio-tls-modules valgrind:valgrind
 
+# What packages are built with. A plain `cargo build` needs none of it.
+FEATURES := opus
+# Packages without a program of their own: a file that each brings.
+LIBRARIES := /usr/include/opus/opus.h:libopus-dev
+
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
 
-.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance simulation chaos peers venv cargo-deb
+.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance simulation chaos peers libraries audio venv cargo-deb
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -17,11 +22,11 @@ help: ## list what can be made
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
 
-test: peers venv ## everything, with real peers; installs what it needs and says what
-	MEETD_REQUIRE_PEERS=1 cargo test --locked
+test: peers libraries venv ## everything, with real peers; installs what it needs and says what
+	MEETD_REQUIRE_PEERS=1 cargo test --locked --features "$(FEATURES)"
 	@$(MAKE) --no-print-directory test-systemd
 
-test-systemd: ## the package on a real systemd, in a container; says why where there can be none
+test-systemd: libraries ## the package on a real systemd, in a container; says why where there can be none
 	@if [ "$$(id -u)" != 0 ]; then echo "systemd: skipped: systemd-nspawn needs root"; exit 0; fi; \
 	missing=""; \
 	for tool in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap dpkg-shlibdeps:dpkg-dev; do \
@@ -34,20 +39,22 @@ test-systemd: ## the package on a real systemd, in a container; says why where t
 	  { echo "systemd: skipped: these packages cannot be installed:$$missing"; exit 0; }; \
 	fi; \
 	$(MAKE) --no-print-directory cargo-deb && \
-	cargo build --locked && \
+	cargo build --locked --features "$(FEATURES)" && \
 	cargo deb --locked --no-build --profile dev --fast --output target/test-package/meetd.deb && \
 	MEETD_PACKAGE="$(CURDIR)/target/test-package/meetd.deb" cargo test --locked --quiet --test systemd
 
 test-systemd-13: ## the same on Debian 13
 	MEETD_DEBIAN=13 $(MAKE) --no-print-directory test-systemd
 
-package: cargo-deb ## the Debian package, in target/debian; for arm64 too where there is a compiler for it
+package: cargo-deb libraries ## the Debian package, in target/debian; for arm64 too where there is a compiler for it
 	cargo deb --locked
 	@if [ "$$(uname -m)" = aarch64 ]; then exit 0; fi; \
 	if ! command -v aarch64-linux-gnu-gcc >/dev/null 2>&1; then \
 	  echo "package: none for arm64: there is no aarch64-linux-gnu-gcc (apt-get install gcc-aarch64-linux-gnu)"; \
 	elif ! [ -d "$$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" ]; then \
 	  echo "package: none for arm64: Rust lacks the target (rustup target add aarch64-unknown-linux-gnu)"; \
+	elif ! [ -e /usr/lib/aarch64-linux-gnu/libopus.so ]; then \
+	  echo "package: none for arm64: there is no libopus-dev for it (dpkg --add-architecture arm64 && apt-get install libopus-dev:arm64)"; \
 	else \
 	  CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	    cargo deb --locked --target aarch64-unknown-linux-gnu; \
@@ -62,18 +69,23 @@ cargo-deb:
 bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, and the cost of an idle room, beside others
 	cargo bench --locked --bench latency
 
-check: ## formatting, lints, documentation
+check: libraries ## formatting, lints, documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features "$(FEATURES)" -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-acceptance: test test-systemd-13 simulation chaos bench ## the tests, Debian 13, 100,000 room-hours, 1,000 kills, then the figures
+acceptance: test test-systemd-13 simulation chaos audio bench ## the tests, Debian 13, 100,000 room-hours, 1,000 kills, then the figures
 
 simulation: ## the whole daemon in simulated time: 100,000 room-hours
 	MEETD_ROOM_HOURS=$${MEETD_ROOM_HOURS:-100000} cargo test --locked --release --test simulation -- --nocapture seeds
 
 chaos: ## real processes: 1,000 kill -9 at random points, and what is left of the calls
 	MEETD_KILLS=$${MEETD_KILLS:-1000} cargo test --locked --test chaos -- --nocapture
+
+audio: libraries ## in virtual time: an hour with a clock that is 300 ppm off, a million mutated packets
+	MEETD_DRIFT_MINUTES=60 MEETD_PACKETS=1000000 \
+	  cargo test --locked --release --features "$(FEATURES)" --lib -- --nocapture 300_ppm receiver::tests::any_bytes
 
 peers: ## install the programs that the tests talk to, where they are missing
 	@missing=""; \
@@ -84,6 +96,17 @@ peers: ## install the programs that the tests talk to, where they are missing
 	if [ -z "$$missing" ]; then echo "peers: all there (sipp, baresip, tshark, kamailio, valgrind, python3)"; exit 0; fi; \
 	as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	echo "peers: installing the packages$$missing"; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
+
+libraries:
+	@missing=""; \
+	for library in $(LIBRARIES); do \
+	  [ -e "$${library%%:*}" ] || missing="$$missing $${library##*:}"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	echo "libraries: installing the packages$$missing"; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 
