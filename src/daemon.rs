@@ -64,8 +64,8 @@ pub fn run(config: Config, read: &Checked, files: ConfigFiles) -> ExitCode {
         Err(fault) => return without_journal(&fault),
     };
     let secrets = files.secrets();
-    let reloading = Reloading::new(files, read, Some(journal.clone()));
-    let code = start(config, secrets, journal.clone(), reloading).unwrap_or_else(|fault| {
+    let reloading = Reloading::new(files, read, journal.clone());
+    let code = start(config, secrets, reloading).unwrap_or_else(|fault| {
         tracing::error!("{fault}");
         FAILED
     });
@@ -99,29 +99,19 @@ fn without_journal(fault: &JournalFault) -> ExitCode {
     })
 }
 
-fn start(
-    config: Config,
-    secrets: SecretFiles,
-    journal: Journal,
-    reloading: Reloading,
-) -> Result<u8, StartFault> {
+fn start(config: Config, secrets: SecretFiles, reloading: Reloading) -> Result<u8, StartFault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     // A task of its own: to wake it takes no call of the system, as to wake what `block_on` waits for would.
-    let life = runtime.spawn(live(config, secrets, journal, reloading));
+    let life = runtime.spawn(live(config, secrets, reloading));
     let code = runtime.block_on(life)?;
     // A name or a file that hangs does not keep us.
     runtime.shutdown_background();
     code
 }
 
-async fn live(
-    mut config: Config,
-    secrets: SecretFiles,
-    journal: Journal,
-    reloading: Reloading,
-) -> Result<u8, StartFault> {
+async fn live(mut config: Config, secrets: SecretFiles, reloading: Reloading) -> Result<u8, StartFault> {
     config.dialer.sip.password = sip_password(&config, &secrets);
     let (wakes, heard) = Wakes::channel();
     let (store, restored) = Store::open(&store::state_directory(), &wakes)?;
@@ -149,9 +139,7 @@ async fn live(
         chance,
         restored,
     });
-    Ok(Loop::new(agent, world, heard, secrets, journal, reloading)?
-        .run()
-        .await)
+    Ok(Loop::new(agent, world, heard, secrets, reloading)?.run().await)
 }
 
 /// A missing password is said and lived without: the far end may not ask for one.
@@ -223,13 +211,12 @@ impl<M: Machine> Loop<M> {
         world: World,
         heard: Receiver<Wake>,
         secrets: SecretFiles,
-        journal: Journal,
         reloading: Reloading,
     ) -> io::Result<Self> {
         Ok(Self {
             machine,
             world,
-            journal,
+            journal: reloading.journal(),
             answers: VecDeque::from([Wake::Start]),
             heard,
             alarm: Alarm::new()?,

@@ -17,7 +17,7 @@ pub(super) struct Reloading {
     /// What was said about it when it was read last.
     problems: Vec<Problem>,
     /// Whose level changes with it.
-    journal: Option<Journal>,
+    journal: Journal,
     state: State,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Taken {
 }
 
 impl Reloading {
-    pub(super) fn new(files: ConfigFiles, read: &Checked, journal: Option<Journal>) -> Self {
+    pub(super) fn new(files: ConfigFiles, read: &Checked, journal: Journal) -> Self {
         Self {
             files,
             in_force: read.effective.clone(),
@@ -48,6 +48,11 @@ impl Reloading {
             journal,
             state: State::Idle,
         }
+    }
+
+    /// The journal whose level it changes.
+    pub(super) fn journal(&self) -> Journal {
+        self.journal.clone()
     }
 
     /// What it reads.
@@ -113,9 +118,7 @@ impl Reloading {
             tracing::warn!("{news}");
         }
         say(&changes);
-        if let Some(journal) = &self.journal {
-            journal.set_level(config.log_level);
-        }
+        self.journal.set_level(config.log_level);
         self.problems = read.problems;
         self.in_force = in_force;
         Ok(Taken {

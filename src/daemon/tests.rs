@@ -405,15 +405,7 @@ fn running(script: Script<'_>) -> (Loop<Script<'_>>, tempfile::TempDir) {
         flags: Vec::new(),
     };
     std::fs::write(&files.main_file, CONFIGURATION).unwrap();
-    let reloading = Reloading::new(files.clone(), &files.check(), None);
-    let running = Loop::new(
-        script,
-        world,
-        heard,
-        files.secrets(),
-        Journal::unread(),
-        reloading,
-    )
-    .unwrap();
+    let reloading = Reloading::new(files.clone(), &files.check(), Journal::unread());
+    let running = Loop::new(script, world, heard, files.secrets(), reloading).unwrap();
     (running, state)
 }

@@ -69,7 +69,8 @@ fn callee(over: Over) -> Result<Sipp, Skipped> {
 fn servers(over: Over, first: u16, second: u16) -> SocketAddr {
     let (service, name) = match over {
         Over::Udp => ("SIP+D2U", "_sip._udp.rooms.example"),
-        Over::Tcp | Over::Tls => ("SIP+D2T", "_sip._tcp.rooms.example"),
+        Over::Tcp => ("SIP+D2T", "_sip._tcp.rooms.example"),
+        Over::Tls => ("SIPS+D2T", "_sips._tcp.rooms.example"),
     };
     let server = |priority, port, target| Record::Srv {
         priority,

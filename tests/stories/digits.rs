@@ -24,7 +24,7 @@ fn a_skill_enters_the_pin_and_hangs_up() {
         "SendDTMF",
         json!({"callId": call, "signal": "24"}),
     ));
-    let inside = json!({"callId": call, "signal": "68#"}).to_string();
+    let inside = json!({"callId": call, "signal": "68013#"}).to_string();
     bridge.send(&directives::phone_call("SendDTMF", json!({"payload": inside})));
     far_end.wait_for("the PIN", |seen| seen.calls.last()?.pin_at);
     bridge.wait_for_frames("two SendDTMFSucceeded", |frames| {
@@ -53,7 +53,7 @@ fn a_person_enters_the_pin_from_the_keyboard() {
         .home
         .run(&["join", "--endpoint", &far_end.endpoint(), "--protocol", "sip"]);
     assert_eq!(joined.status.code(), Some(0), "{joined:?}");
-    let sent = room.home.run(&["dtmf", "13w57#"]);
+    let sent = room.home.run(&["dtmf", "13w57902#"]);
     assert_eq!(sent.status.code(), Some(0), "{sent:?}");
     far_end.wait_for("the PIN", |seen| seen.calls.last()?.pin_at);
     let wrong = room.home.run(&["dtmf", "1-2"]);
