@@ -49,6 +49,13 @@ const STORIES: &[runner::Story] = &[
         "baresip_speaks_listens_and_hears_the_pin_encrypted",
         baresip_stories::speaks_listens_and_hears_the_pin_encrypted,
     ),
+    ("baresip_speaks_and_listens_in_g722", || {
+        baresip_stories::speaks_and_listens_in("g722")
+    }),
+    #[cfg(feature = "opus")]
+    ("baresip_speaks_and_listens_in_opus", || {
+        baresip_stories::speaks_and_listens_in("opus")
+    }),
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
