@@ -33,6 +33,7 @@ mod python_bridge;
 mod runner;
 mod sipp;
 mod sipp_stories;
+mod sound_card;
 
 use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
@@ -51,6 +52,14 @@ const STORIES: &[runner::Story] = &[
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
+    ),
+    (
+        "a_sound_card_is_heard_and_survives_being_unplugged",
+        sound_card::is_heard_and_survives_being_unplugged,
+    ),
+    (
+        "a_sound_card_that_hangs_delays_no_bye_and_kills_nothing",
+        sound_card::that_hangs_delays_no_bye_and_kills_nothing,
     ),
     ("kamailio_passes_a_call_on_after_md5_udp", || {
         kamailio_stories::a_call_through_the_proxy(By::Udp, "MD5")
@@ -77,6 +86,19 @@ const STORIES: &[runner::Story] = &[
     (
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
+    ),
+    ("kamailio_registers_the_room_udp", || {
+        kamailio_stories::registers(By::Udp)
+    }),
+    ("kamailio_registers_the_room_tcp", || {
+        kamailio_stories::registers(By::Tcp)
+    }),
+    ("kamailio_registers_the_room_tls", || {
+        kamailio_stories::registers(By::Tls)
+    }),
+    (
+        "a_registrar_that_is_down_is_said",
+        kamailio_stories::a_registrar_that_is_down_is_said,
     ),
     (
         "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",

@@ -242,6 +242,11 @@ impl OutboundCall {
         }
     }
 
+    /// Whether the far end must find us on the flow to this target.
+    pub fn keeps(&self, target: &Target) -> bool {
+        matches!(self.state, State::Confirmed(_)) && self.needs(target)
+    }
+
     /// Whether a request of theirs belongs to its dialog.
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {
@@ -314,7 +319,8 @@ impl OutboundCall {
                 | media::Event::DigitsFailed { .. }
                 | media::Event::FarAudio
                 | media::Event::Figures(_)
-                | media::Event::DeviceLost { .. },
+                | media::Event::DeviceLost { .. }
+                | media::Event::DeviceBack { .. },
                 _,
             ) => {}
         }
