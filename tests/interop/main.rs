@@ -12,6 +12,7 @@
 #[path = "../peers/mod.rs"]
 mod peers;
 
+mod asterisk;
 mod baresip;
 mod baresip_stories;
 mod capture;
@@ -23,6 +24,7 @@ mod frames_by_schema;
 mod front;
 mod kamailio;
 mod kamailio_stories;
+mod linphone;
 mod matrix;
 mod name_server;
 mod name_stories;
@@ -47,6 +49,13 @@ const STORIES: &[runner::Story] = &[
         "baresip_speaks_listens_and_hears_the_pin_encrypted",
         baresip_stories::speaks_listens_and_hears_the_pin_encrypted,
     ),
+    ("baresip_speaks_and_listens_in_g722", || {
+        baresip_stories::speaks_and_listens_in("g722")
+    }),
+    #[cfg(feature = "opus")]
+    ("baresip_speaks_and_listens_in_opus", || {
+        baresip_stories::speaks_and_listens_in("opus")
+    }),
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
@@ -85,6 +94,19 @@ const STORIES: &[runner::Story] = &[
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
     ),
+    ("kamailio_registers_the_room_udp", || {
+        kamailio_stories::registers(By::Udp)
+    }),
+    ("kamailio_registers_the_room_tcp", || {
+        kamailio_stories::registers(By::Tcp)
+    }),
+    ("kamailio_registers_the_room_tls", || {
+        kamailio_stories::registers(By::Tls)
+    }),
+    (
+        "a_registrar_that_is_down_is_said",
+        kamailio_stories::a_registrar_that_is_down_is_said,
+    ),
     (
         "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",
         kamailio_stories::a_416_to_sips_is_tried_as_sip,
@@ -105,6 +127,14 @@ const STORIES: &[runner::Story] = &[
         "a_meeting_over_pythons_websockets",
         python_bridge::a_meeting_over_pythons_websockets,
     ),
+    ("linphone_speaks_udp", || linphone::speaks(Udp)),
+    ("linphone_speaks_tcp", || linphone::speaks(Tcp)),
+    ("asterisk_lets_into_its_conference_by_the_pin_udp", || {
+        asterisk::a_conference_with_a_pin(Udp)
+    }),
+    ("asterisk_lets_into_its_conference_by_the_pin_tcp", || {
+        asterisk::a_conference_with_a_pin(Tcp)
+    }),
     (
         "reading_a_message_stays_within_its_budget",
         parser_budget::reading_a_message_stays_within_its_budget,

@@ -30,6 +30,7 @@ mod our_change;
 mod redirected;
 mod reliable;
 mod session_timer;
+mod their_change;
 
 use connecting::Race;
 use conversation::Conversation;
@@ -239,6 +240,11 @@ impl OutboundCall {
             State::Confirmed(conversation) => conversation.leg.invitation.target == *target,
             State::Locating { .. } | State::Moved { .. } | State::Ended => false,
         }
+    }
+
+    /// Whether the far end must find us on the flow to this target.
+    pub fn keeps(&self, target: &Target) -> bool {
+        matches!(self.state, State::Confirmed(_)) && self.needs(target)
     }
 
     /// Whether a request of theirs belongs to its dialog.
