@@ -488,7 +488,10 @@ impl Agent {
                     self.feed_dialer(now, *index, dialer::Input::Media(call, event));
                 }
             }
-            media::Event::FarAudio | media::Event::Figures(_) | media::Event::DeviceLost { .. } => {
+            media::Event::FarAudio
+            | media::Event::Figures(_)
+            | media::Event::DeviceLost { .. }
+            | media::Event::DeviceBack { .. } => {
                 self.room.handle_input(now, room::Input::Media { call, event });
             }
         }

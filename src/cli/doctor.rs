@@ -1,6 +1,6 @@
 //! `meetd doctor`: tries what a call needs, and says what to do about the rest.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ use crate::bridge::link::{LinkEvent, LinkFault, LinkId, LinkRequest};
 use crate::config::{Config, Effective, addresses};
 use crate::control::{Reply, Request, StatusReport};
 use crate::doctor::{self, BridgeFact, Finding, LookedUp, SoundEnd, Verdict};
+use crate::edge::audio;
 use crate::edge::clock::Clock;
 use crate::edge::links::Links;
 use crate::edge::names::Names;
@@ -50,7 +51,12 @@ pub(super) fn run(options: &Options, configuration: &Configuration) -> Exit {
         .text("sip.registrar")
         .is_some_and(|registrar| !registrar.is_empty());
     tell(doctor::sip(allowed, has_registrar, report.as_ref()));
-    tell(doctor::audio(&sound(effective, &configuration.secrets)));
+    let is_in_call = report.as_ref().is_some_and(|report| report.call.is_some());
+    tell(doctor::audio(&sound(
+        effective,
+        &configuration.secrets,
+        is_in_call,
+    )));
     tell(doctor::calendar(effective, calendar_fault(effective).as_deref()));
     if is_healthy { Exit::Done } else { Exit::Failed }
 }
@@ -168,12 +174,17 @@ fn connect(config: &Config, secrets: &SecretFiles) -> Result<(), LinkFault> {
     }
 }
 
-fn sound(effective: &Effective, secrets: &SecretFiles) -> Vec<SoundEnd> {
+/// In a call the daemon has the cards, and says itself when one is lost.
+fn sound(effective: &Effective, secrets: &SecretFiles, is_in_call: bool) -> Vec<SoundEnd> {
     [("media.input", true), ("media.output", false)]
         .into_iter()
         .filter_map(|(key, is_input)| {
             let device = effective.text(key)?.to_owned();
-            let fault = sound_fault(&device, is_input, secrets);
+            let fault = match device.strip_prefix("alsa:") {
+                Some(_) if is_in_call => None,
+                Some(name) => audio::try_card(name, is_input).err(),
+                None => sound_fault(&device, is_input, secrets),
+            };
             Some(SoundEnd { key, device, fault })
         })
         .collect()
@@ -181,7 +192,6 @@ fn sound(effective: &Effective, secrets: &SecretFiles) -> Vec<SoundEnd> {
 
 fn sound_fault(device: &str, is_input: bool, secrets: &SecretFiles) -> Option<String> {
     match (device.split_once(':'), is_input) {
-        (Some(("alsa", _)), _) => no_card(Path::new("/dev/snd"), is_input),
         (Some(("file", path)), true) => File::open(secrets.find(path))
             .err()
             .map(|error| format!("it cannot be read: {error}; look at name and rights")),
@@ -191,26 +201,6 @@ fn sound_fault(device: &str, is_input: bool, secrets: &SecretFiles) -> Option<St
         }
         _ => None,
     }
-}
-
-/// Devices for capture end in c, for playback in p: pcmC0D0c.
-fn no_card(devices: &Path, is_input: bool) -> Option<String> {
-    let (end, what, list) = if is_input {
-        ('c', "microphone", "arecord -l")
-    } else {
-        ('p', "loudspeaker", "aplay -l")
-    };
-    let is_there = fs::read_dir(devices).is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| matches!(entry.file_name().to_str(), Some(name) if name.starts_with("pcm") && name.ends_with(end)))
-    });
-    (!is_there).then(|| {
-        format!(
-            "there is no {what} in {}; plug one in ({list} lists what is there), then: systemctl restart meetd",
-            devices.display()
-        )
-    })
 }
 
 /// A calendar that is a file has to be readable; one on the network is found by its name.
@@ -227,19 +217,9 @@ fn calendar_fault(effective: &Effective) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn a_card_counts_for_the_direction_it_has() {
-        let devices = tempfile::tempdir().unwrap();
-        assert!(no_card(devices.path(), true).is_some());
-        fs::write(devices.path().join("pcmC0D0p"), "").unwrap();
-        assert!(no_card(devices.path(), true).is_some());
-        assert_eq!(no_card(devices.path(), false), None);
-        fs::write(devices.path().join("pcmC1D0c"), "").unwrap();
-        assert_eq!(no_card(devices.path(), true), None);
-        assert!(no_card(Path::new("/nowhere"), false).is_some());
-    }
+    use super::*;
 
     #[test]
     fn files_are_looked_at_and_tones_need_nothing() {

@@ -34,6 +34,9 @@ pub fn problems(effective: &Effective) -> Vec<Problem> {
 /// Keys whose function this build lacks, and what that means. A row goes when the function comes.
 const NOT_IN_THIS_BUILD: &[(&str, &str)] = &[("calendar.source", "this build has no calendar")];
 
+/// Whether this build speaks to sound cards.
+const HAS_CARDS: bool = cfg!(feature = "alsa");
+
 /// Dialers that other builds may have.
 const OTHER_DIALERS: &[&str] = &["h323", "baresip", "exec"];
 
@@ -144,7 +147,10 @@ impl Look<'_> {
             );
         }
         for key in ["media.input", "media.output"] {
-            if self.is_sound(&[key]) && self.text(key).is_some_and(|device| device.starts_with("alsa:")) {
+            if !HAS_CARDS
+                && self.is_sound(&[key])
+                && self.text(key).is_some_and(|device| device.starts_with("alsa:"))
+            {
                 self.warning(
                     key,
                     "this build has no sound card: silence is used in its place".to_owned(),

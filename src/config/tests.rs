@@ -304,7 +304,10 @@ fn example(path: &Path) -> Example {
             ..Sources::default()
         },
         expected: fs::read_to_string(path.with_extension("expected"))
-            .unwrap_or_else(|error| panic!("{name} has no .expected beside it: {error}")),
+            .unwrap_or_else(|error| panic!("{name} has no .expected beside it: {error}"))
+            .split_inclusive('\n')
+            .filter(|line| !(cfg!(feature = "alsa") && line.contains("this build has no sound card")))
+            .collect(),
         name,
     }
 }

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use super::{FRAME, TICK};
+use super::RATE;
 
 /// The peak of a tone: a sine of −20 dBFS on the scale where the loudest square wave is 0. Heard, and no fright.
 const PEAK: f64 = 32768.0 * 0.1414;
@@ -81,7 +81,7 @@ fn sample_at(stretches: &[Stretch], mut at: u64) -> i16 {
     for (hertz, lasts) in stretches {
         let count = samples(*lasts);
         if at < count {
-            let turns = f64::from(*hertz) * at as f64 / samples_a_second() as f64;
+            let turns = f64::from(*hertz) * at as f64 / f64::from(RATE);
             let from_an_end = at.min(count - 1 - at) as f64;
             let slope = (from_an_end / samples(SLOPE) as f64).min(1.0);
             return (PEAK * slope * (turns.fract() * TAU).sin()) as i16;
@@ -92,16 +92,13 @@ fn sample_at(stretches: &[Stretch], mut at: u64) -> i16 {
 }
 
 fn samples(lasts: Duration) -> u64 {
-    lasts.as_millis() as u64 * samples_a_second() / 1000
-}
-
-fn samples_a_second() -> u64 {
-    FRAME as u64 * 1000 / TICK.as_millis() as u64
+    lasts.as_millis() as u64 * u64::from(RATE) / 1000
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::FRAME;
     use crate::media::quality::Level;
 
     #[test]

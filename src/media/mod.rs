@@ -85,6 +85,11 @@ pub enum Event {
         /// Which, and why.
         why: String,
     },
+    /// A device that had failed works again.
+    DeviceBack {
+        /// Which.
+        which: &'static str,
+    },
 }
 
 /// The figures of a call's audio so far.
@@ -115,6 +120,8 @@ pub struct Figures {
     pub far_level_dbfs: f32,
     /// The level of what was sent lately, in dBFS.
     pub near_level_dbfs: f32,
+    /// How often a sound card ran dry or over.
+    pub device_slips: u64,
 }
 
 impl Eq for Figures {}

@@ -130,7 +130,7 @@ impl Reports {
         let held = block.delay_since_last_sender_report_timestamp();
         let way = middle(now).wrapping_sub(sent_at).wrapping_sub(held);
         if way <= LONGEST_WAY {
-            self.round_trip = Some(Duration::from_micros(u64::from(way) * 1_000_000 >> 16));
+            self.round_trip = Some(Duration::from_micros((u64::from(way) * 1_000_000) >> 16));
         }
     }
 
@@ -212,7 +212,7 @@ fn written(compound: &impl RtcpPacketWriter) -> Result<Vec<u8>, RtcpWriteError> 
 
 /// Any clock will do that goes evenly (RFC 3550 4): seconds and their fractions in 32 bits each.
 fn ntp(now: Duration) -> u64 {
-    (now.as_secs() << 32) | (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000
+    (now.as_secs() << 32) | ((u64::from(now.subsec_nanos()) << 32) / 1_000_000_000)
 }
 
 fn middle(now: Duration) -> u32 {

@@ -247,6 +247,8 @@ impl Stream {
             },
             far_level_dbfs: self.far.dbfs(),
             near_level_dbfs: self.near.dbfs(),
+            // The device side's to fill in.
+            device_slips: 0,
         }
     }
 

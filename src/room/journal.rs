@@ -151,6 +151,10 @@ pub fn device_lost(call: &Call, why: &str) {
     warn!(event = "audio-device-lost", call_id = %call.id, "the meeting goes on without an audio device: {why}");
 }
 
+pub fn device_back(call: &Call, which: &str) {
+    info!(event = "audio-device-back", call_id = %call.id, "{which} works again");
+}
+
 pub fn overdue(call: &Call) {
     error!(call_id = %call.id, dialer = call.planned.dialer, "the dialer kept ringing beyond calls.ring_timeout");
 }
@@ -185,6 +189,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 mos = figures.and_then(|figures| figures.mos),
                 far_level_dbfs = figures.map(|figures| figures.far_level_dbfs),
                 near_level_dbfs = figures.map(|figures| figures.near_level_dbfs),
+                device_slips = figures.map(|figures| figures.device_slips),
                 $sentence,
                 last.message
             )

@@ -407,8 +407,15 @@ impl Room {
             | (media::Event::DeviceLost { why }, State::Placing(Placing { call, .. })) => {
                 journal::device_lost(call, &why);
             }
+            (media::Event::DeviceBack { which }, State::InMeeting(InMeeting { call, .. }))
+            | (media::Event::DeviceBack { which }, State::Placing(Placing { call, .. })) => {
+                journal::device_back(call, which);
+            }
             (
-                media::Event::Figures(_) | media::Event::FarAudio | media::Event::DeviceLost { .. },
+                media::Event::Figures(_)
+                | media::Event::FarAudio
+                | media::Event::DeviceLost { .. }
+                | media::Event::DeviceBack { .. },
                 State::Idle | State::Placing(_) | State::Ending(_) | State::Closed,
             ) => {}
             // The dialer's.

@@ -12,6 +12,7 @@
 #[path = "../peers/mod.rs"]
 mod peers;
 
+mod asterisk;
 mod baresip;
 mod baresip_stories;
 mod capture;
@@ -23,6 +24,7 @@ mod frames_by_schema;
 mod front;
 mod kamailio;
 mod kamailio_stories;
+mod linphone;
 mod matrix;
 mod name_server;
 mod name_stories;
@@ -31,6 +33,7 @@ mod python_bridge;
 mod runner;
 mod sipp;
 mod sipp_stories;
+mod sound_card;
 
 use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
@@ -49,6 +52,14 @@ const STORIES: &[runner::Story] = &[
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
+    ),
+    (
+        "a_sound_card_is_heard_and_survives_being_unplugged",
+        sound_card::is_heard_and_survives_being_unplugged,
+    ),
+    (
+        "a_sound_card_that_hangs_delays_no_bye_and_kills_nothing",
+        sound_card::that_hangs_delays_no_bye_and_kills_nothing,
     ),
     ("kamailio_passes_a_call_on_after_md5_udp", || {
         kamailio_stories::a_call_through_the_proxy(By::Udp, "MD5")
@@ -109,6 +120,18 @@ const STORIES: &[runner::Story] = &[
         "a_meeting_over_pythons_websockets",
         python_bridge::a_meeting_over_pythons_websockets,
     ),
+    ("linphone_speaks_and_listens_udp", || {
+        linphone::speaks_and_listens(Udp)
+    }),
+    ("linphone_speaks_and_listens_tcp", || {
+        linphone::speaks_and_listens(Tcp)
+    }),
+    ("asterisk_lets_into_its_conference_by_the_pin_udp", || {
+        asterisk::a_conference_with_a_pin(Udp)
+    }),
+    ("asterisk_lets_into_its_conference_by_the_pin_tcp", || {
+        asterisk::a_conference_with_a_pin(Tcp)
+    }),
     (
         "reading_a_message_stays_within_its_budget",
         parser_budget::reading_a_message_stays_within_its_budget,

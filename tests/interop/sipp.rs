@@ -76,6 +76,8 @@ impl Sipp {
             .args([
                 "-timeout",
                 "30s",
+                "-watchdog_interval",
+                "0",
                 "-timeout_error",
                 "-trace_msg",
                 "-trace_err",

@@ -35,6 +35,7 @@ const NOT_OURS: &[&str] = &[
 pub struct Home {
     directory: TempDir,
     keys: BTreeMap<String, BTreeMap<String, String>>,
+    variables: Vec<(String, PathBuf)>,
 }
 
 impl Home {
@@ -65,7 +66,14 @@ impl Home {
         Self {
             directory,
             keys: BTreeMap::new(),
+            variables: Vec::new(),
         }
+    }
+
+    /// Gives every `meetd` here a variable of the environment.
+    pub fn variable(&mut self, name: &str, value: &Path) -> &mut Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Sets `section.key` to a TOML value.
@@ -119,6 +127,9 @@ impl Home {
             .stdin(Stdio::null());
         for name in NOT_OURS {
             command.env_remove(name);
+        }
+        for (name, value) in &self.variables {
+            command.env(name, value);
         }
         command
     }

@@ -29,6 +29,16 @@ pub fn find(name: &str, package: &str) -> Result<PathBuf, Skipped> {
     })
 }
 
+/// Any of these files, the parts of a package that are no program.
+pub fn find_one_of(files: &[String], package: &str) -> Result<PathBuf, Skipped> {
+    let mut files = files.iter().map(PathBuf::from);
+    files.find(|file| file.is_file()).ok_or_else(|| {
+        missing(format!(
+            "a file of the package {package} is not there (`make peers` installs it)"
+        ))
+    })
+}
+
 /// The Python of the virtual environment with the peers' libraries: `MEETD_VENV`, else `.venv`.
 pub fn python() -> Result<PathBuf, Skipped> {
     let venv = std::env::var_os("MEETD_VENV").unwrap_or_else(|| ".venv".into());

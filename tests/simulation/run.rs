@@ -127,6 +127,7 @@ impl Life {
                 Ok(())
             }
             Step::Manners(manners) => {
+                self.be_unsure_of_what_goes_on();
                 self.world.far.manners = manners;
                 Ok(())
             }
@@ -136,6 +137,7 @@ impl Life {
                 Ok(())
             }
             Step::Names(fault) => {
+                self.be_unsure_of_what_goes_on();
                 self.world.names = fault;
                 Ok(())
             }
@@ -262,6 +264,13 @@ impl Life {
     fn be_unsure(&mut self) {
         self.expecting = None;
         self.room = Room::Unknown;
+    }
+
+    /// A change may still meet what was asked last: a repeated INVITE, the next question.
+    fn be_unsure_of_what_goes_on(&mut self) {
+        if self.expecting.is_some() {
+            self.be_unsure();
+        }
     }
 
     fn disturb(&mut self) {

@@ -30,6 +30,7 @@ mod our_change;
 mod redirected;
 mod reliable;
 mod session_timer;
+mod their_change;
 
 use connecting::Race;
 use conversation::Conversation;
@@ -318,7 +319,8 @@ impl OutboundCall {
                 | media::Event::DigitsFailed { .. }
                 | media::Event::FarAudio
                 | media::Event::Figures(_)
-                | media::Event::DeviceLost { .. },
+                | media::Event::DeviceLost { .. }
+                | media::Event::DeviceBack { .. },
                 _,
             ) => {}
         }

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::beat;
-use super::devices::{Devices, Discard, Frame, Loudspeaker, Microphone, Silence};
-use crate::media::FRAME;
+use super::devices::{DeviceFault, Devices, Discard, Frame, Loudspeaker, Microphone, Silence};
+use crate::media::{Event, FRAME};
 
 /// Frames from the microphone that may wait: 80 ms.
 const MICROPHONE_FRAMES: usize = 4;
@@ -22,8 +22,10 @@ const LOUDSPEAKER_FRAMES: usize = 10;
 const MOST_GAPS: u32 = 150;
 /// How long a device may take to end before it is left behind.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Faults that may wait: one of each side, one of the thread, and one to spare.
-const MOST_FAULTS: usize = 4;
+/// News that may wait: a loss and a return of each side, one of the thread, and some to spare.
+const MOST_NEWS: usize = 8;
+/// How often a device that was lost is tried again: someone who plugs it in waits no longer.
+const TRIES_EVERY: Duration = Duration::from_secs(1);
 /// The pacer wakes the thread each tick; should it not, the thread looks by itself.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,10 +33,13 @@ const LOOKS_EVERY: Duration = Duration::from_secs(1);
 pub struct Device {
     microphone: Consumer<Frame>,
     loudspeaker: Producer<Frame>,
-    faults: Receiver<String>,
+    news: Receiver<Event>,
+    slips: Arc<AtomicU64>,
     wanted: Arc<Wanted>,
     thread: Option<JoinHandle<()>>,
     gaps: u32,
+    /// Frames come again after a hang that was told.
+    is_back: bool,
 }
 
 impl Device {
@@ -43,32 +48,36 @@ impl Device {
     pub fn start(devices: impl Devices + Send + 'static) -> Self {
         let (heard, microphone) = RingBuffer::new(MICROPHONE_FRAMES);
         let (loudspeaker, said) = RingBuffer::new(LOUDSPEAKER_FRAMES);
-        let (tell, faults) = sync_channel(MOST_FAULTS);
+        let (tell, news) = sync_channel(MOST_NEWS);
+        let slips = Arc::default();
         let wanted = Arc::new(Wanted::default());
         let ends = Ends {
             devices,
             heard,
             said,
-            faults: tell.clone(),
+            news: tell.clone(),
+            slips: Arc::clone(&slips),
             wanted: Arc::clone(&wanted),
         };
         let run = move || {
-            let faults = ends.faults.clone();
+            let news = ends.news.clone();
             if catch_unwind(AssertUnwindSafe(|| ends.run())).is_err() {
-                report(&faults, "a fault in the device thread".to_owned());
+                lost(&news, "a fault in the device thread".to_owned());
             }
         };
         let spawned = thread::Builder::new().name("audio-device".to_owned()).spawn(run);
         let thread = spawned
-            .map_err(|error| report(&tell, format!("no thread for the audio device: {error}")))
+            .map_err(|error| lost(&tell, format!("no thread for the audio device: {error}")))
             .ok();
         Self {
             microphone,
             loudspeaker,
-            faults,
+            news,
+            slips,
             wanted,
             thread,
             gaps: 0,
+            is_back: false,
         }
     }
 
@@ -82,6 +91,7 @@ impl Device {
     pub fn listen(&mut self) -> Frame {
         match self.microphone.pop() {
             Ok(frame) => {
+                self.is_back |= self.gaps > MOST_GAPS;
                 self.gaps = 0;
                 frame
             }
@@ -99,14 +109,26 @@ impl Device {
         self.wake();
     }
 
-    /// What went wrong, once each.
-    pub fn fault(&mut self) -> Option<String> {
+    /// What was lost and what is back, once each.
+    pub fn news(&mut self) -> Option<Event> {
         if self.gaps == MOST_GAPS && !self.microphone.is_abandoned() {
             // Counted on, so that it is told once.
             self.gaps += 1;
-            return Some("the input device gives no audio".to_owned());
+            return Some(Event::DeviceLost {
+                why: "the audio device hangs".to_owned(),
+            });
         }
-        self.faults.try_recv().ok()
+        if std::mem::take(&mut self.is_back) {
+            return Some(Event::DeviceBack {
+                which: "the audio device",
+            });
+        }
+        self.news.try_recv().ok()
+    }
+
+    /// How often a card ran dry or over.
+    pub fn slips(&self) -> u64 {
+        self.slips.load(Ordering::Relaxed)
     }
 
     /// Ends the thread and waits for it for a second; false when it is left behind.
@@ -152,8 +174,15 @@ struct Ends<D> {
     devices: D,
     heard: Producer<Frame>,
     said: Consumer<Frame>,
-    faults: SyncSender<String>,
+    news: SyncSender<Event>,
+    slips: Arc<AtomicU64>,
     wanted: Arc<Wanted>,
+}
+
+/// A device, or what takes its place until it is tried again then; never where that is no use.
+struct Held<D: ?Sized> {
+    device: Box<D>,
+    again_at: Option<Duration>,
 }
 
 impl<D: Devices> Ends<D> {
@@ -170,66 +199,109 @@ impl<D: Devices> Ends<D> {
             } else {
                 microphone = None;
             }
-            while let Ok(frame) = self.said.pop() {
-                self.speak(&mut loudspeaker, &frame);
-            }
+            self.speak(&mut loudspeaker);
             if is_ending {
                 break;
             }
             thread::park_timeout(LOOKS_EVERY);
         }
-        if let Err(fault) = loudspeaker.finish() {
+        if let Err(fault) = loudspeaker.device.finish() {
             tracing::warn!("the audio output did not end well: {fault}");
         }
     }
 
-    fn open_loudspeaker(&mut self) -> Box<dyn Loudspeaker> {
-        self.devices.loudspeaker().unwrap_or_else(|fault| {
-            report(&self.faults, fault.to_string());
-            Box::new(Discard)
-        })
-    }
-
-    fn open_microphone(&mut self) -> Box<dyn Microphone> {
-        self.devices.microphone().unwrap_or_else(|fault| {
-            report(&self.faults, fault.to_string());
-            Box::new(Silence)
-        })
-    }
-
-    /// Takes what was spoken, as long as there is room for it.
-    fn hear(&mut self, microphone: &mut Box<dyn Microphone>) {
-        while !self.heard.is_full() {
-            let mut frame = [0; FRAME];
-            match microphone.read(&mut frame) {
-                // There is room: this is the only one that fills it.
-                Ok(true) => drop(self.heard.push(frame)),
-                Ok(false) => return,
-                Err(fault) => {
-                    report(&self.faults, fault.to_string());
-                    *microphone = Box::new(Silence);
-                }
-            }
+    fn open_microphone(&mut self) -> Held<dyn Microphone> {
+        match self.devices.microphone() {
+            Ok(device) => Held::working(device),
+            Err(fault) => self.lose(Box::new(Silence), &fault),
         }
     }
 
-    fn speak(&mut self, loudspeaker: &mut Box<dyn Loudspeaker>, frame: &Frame) {
-        if let Err(fault) = loudspeaker.write(frame) {
-            report(&self.faults, fault.to_string());
-            *loudspeaker = Box::new(Discard);
+    fn open_loudspeaker(&mut self) -> Held<dyn Loudspeaker> {
+        match self.devices.loudspeaker() {
+            Ok(device) => Held::working(device),
+            Err(fault) => self.lose(Box::new(Discard), &fault),
+        }
+    }
+
+    fn lose<Side: ?Sized>(&self, device: Box<Side>, fault: &DeviceFault) -> Held<Side> {
+        lost(&self.news, fault.to_string());
+        let again_at = fault.is_worth_a_retry().then(|| beat::now() + TRIES_EVERY);
+        Held { device, again_at }
+    }
+
+    /// Takes what was spoken, as long as there is room for it.
+    fn hear(&mut self, microphone: &mut Held<dyn Microphone>) {
+        if microphone.is_tried_again() {
+            microphone.take_its_place(self.devices.microphone(), "the microphone", &self.news);
+        }
+        while !self.heard.is_full() {
+            let mut frame = [0; FRAME];
+            let waiting = MICROPHONE_FRAMES - self.heard.slots();
+            microphone.device.note_waiting(waiting);
+            match microphone.device.read(&mut frame) {
+                // There is room: this is the only one that fills it.
+                Ok(true) => drop(self.heard.push(frame)),
+                Ok(false) => break,
+                Err(fault) => *microphone = self.lose(Box::new(Silence), &fault),
+            }
+        }
+        let slips = microphone.device.take_slips();
+        self.slips.fetch_add(slips, Ordering::Relaxed);
+    }
+
+    /// Gives the loudspeaker what was said.
+    fn speak(&mut self, loudspeaker: &mut Held<dyn Loudspeaker>) {
+        if loudspeaker.is_tried_again() {
+            loudspeaker.take_its_place(self.devices.loudspeaker(), "the loudspeaker", &self.news);
+        }
+        while let Ok(frame) = self.said.pop() {
+            if let Err(fault) = loudspeaker.device.write(&frame) {
+                *loudspeaker = self.lose(Box::new(Discard), &fault);
+            }
+        }
+        let slips = loudspeaker.device.take_slips();
+        self.slips.fetch_add(slips, Ordering::Relaxed);
+    }
+}
+
+impl<D: ?Sized> Held<D> {
+    fn working(device: Box<D>) -> Self {
+        Self {
+            device,
+            again_at: None,
+        }
+    }
+
+    fn is_tried_again(&self) -> bool {
+        self.again_at.is_some_and(|at| beat::now() >= at)
+    }
+
+    fn take_its_place(
+        &mut self,
+        opened: Result<Box<D>, DeviceFault>,
+        which: &'static str,
+        news: &SyncSender<Event>,
+    ) {
+        match opened {
+            Ok(device) => {
+                *self = Self::working(device);
+                let _ = news.try_send(Event::DeviceBack { which });
+            }
+            // It has been told.
+            Err(fault) => self.again_at = fault.is_worth_a_retry().then(|| beat::now() + TRIES_EVERY),
         }
     }
 }
 
 /// A pacer that does not listen has enough to tell already.
-fn report(faults: &SyncSender<String>, why: String) {
-    let _ = faults.try_send(why);
+fn lost(news: &SyncSender<Event>, why: String) {
+    let _ = news.try_send(Event::DeviceLost { why });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::audio::devices::DeviceFault;
 
     #[test]
     fn frames_go_both_ways_and_the_last_is_written_before_the_end() {
@@ -270,12 +342,12 @@ mod tests {
     #[test]
     fn a_panic_in_a_device_is_a_fault_and_silence() {
         let mut device = start(|| Box::new(Panics), Discard);
-        let mut fault = None;
+        let mut news = None;
         eventually(|| {
-            fault = fault.take().or_else(|| device.fault());
-            fault.is_some()
+            news = news.take().or_else(|| device.news());
+            news.is_some()
         });
-        assert_eq!(fault.as_deref(), Some("a fault in the device thread"));
+        assert_eq!(news, lost("a fault in the device thread"));
         assert_eq!(device.listen(), [0; FRAME]);
         assert!(device.end());
     }
@@ -286,11 +358,11 @@ mod tests {
         let mut faults = Vec::new();
         eventually(|| {
             device.say([1; FRAME]);
-            faults.extend(device.fault());
+            faults.extend(device.news());
             faults.len() == 2
         });
         (0..100).for_each(|_| device.say([1; FRAME]));
-        assert_eq!(device.fault(), None);
+        assert_eq!(device.news(), None);
         assert!(device.end());
     }
 
@@ -302,13 +374,116 @@ mod tests {
         for _ in 0..MOST_GAPS {
             assert_eq!(device.listen(), [0; FRAME]);
         }
-        assert_eq!(device.fault().as_deref(), Some("the input device gives no audio"));
-        assert_eq!(device.fault(), None);
+        assert_eq!(device.news(), lost("the audio device hangs"));
+        assert_eq!(device.news(), None);
         entered.recv_timeout(Duration::from_secs(10)).unwrap();
         let begun = beat::now();
         assert!(!device.end());
         assert!(beat::now() - begun >= PATIENCE);
         drop(release);
+    }
+
+    #[test]
+    fn a_device_that_is_plugged_in_again_is_heard_again() {
+        let pulls = Arc::new(AtomicBool::new(false));
+        let pulled = Arc::clone(&pulls);
+        let (written, seen) = std::sync::mpsc::channel();
+        let plugs = Plugs { pulled, written };
+        let mut device = Device::start(plugs);
+        device.open_microphone(true);
+        eventually(|| device.listen() == [7; FRAME]);
+        pulls.store(true, Ordering::Release);
+        let mut news = Vec::new();
+        eventually(|| {
+            device.say([3; FRAME]);
+            device.listen();
+            news.extend(device.news());
+            news.len() == 2
+        });
+        eventually(|| {
+            device.wake();
+            device.listen() == [0; FRAME]
+        });
+        pulls.store(false, Ordering::Release);
+        eventually(|| {
+            device.say([3; FRAME]);
+            device.listen();
+            news.extend(device.news());
+            news.len() == 4
+        });
+        let told: Vec<String> = news.iter().map(|news| format!("{news:?}")).collect();
+        assert!(told[..2].iter().all(|told| told.contains("Lost")), "{told:?}");
+        assert!(told[2..].iter().all(|told| told.contains("Back")), "{told:?}");
+        eventually(|| device.listen() == [7; FRAME]);
+        assert!(seen.try_iter().any(|frame| frame == [3; FRAME]));
+        assert_eq!(device.slips(), 2);
+        assert!(device.end());
+    }
+
+    /// Both devices hang on one cable; each time they are plugged in, the microphone slips.
+    struct Plugs {
+        pulled: Arc<AtomicBool>,
+        written: std::sync::mpsc::Sender<Frame>,
+    }
+
+    struct Plugged(Arc<AtomicBool>, Option<std::sync::mpsc::Sender<Frame>>, u64);
+
+    impl Devices for Plugs {
+        fn microphone(&mut self) -> Result<Box<dyn Microphone>, DeviceFault> {
+            match self.pulled.load(Ordering::Acquire) {
+                true => Err(unplugged()),
+                false => Ok(Box::new(Plugged(Arc::clone(&self.pulled), None, 1))),
+            }
+        }
+
+        fn loudspeaker(&mut self) -> Result<Box<dyn Loudspeaker>, DeviceFault> {
+            match self.pulled.load(Ordering::Acquire) {
+                true => Err(unplugged()),
+                false => {
+                    let written = Some(self.written.clone());
+                    Ok(Box::new(Plugged(Arc::clone(&self.pulled), written, 0)))
+                }
+            }
+        }
+    }
+
+    impl Microphone for Plugged {
+        fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
+            frame.fill(7);
+            match self.0.load(Ordering::Acquire) {
+                true => Err(unplugged()),
+                false => Ok(true),
+            }
+        }
+
+        fn take_slips(&mut self) -> u64 {
+            std::mem::take(&mut self.2)
+        }
+    }
+
+    impl Loudspeaker for Plugged {
+        fn write(&mut self, frame: &Frame) -> Result<(), DeviceFault> {
+            if let Some(written) = &self.1 {
+                let _ = written.send(*frame);
+            }
+            match self.0.load(Ordering::Acquire) {
+                true => Err(unplugged()),
+                false => Ok(()),
+            }
+        }
+
+        fn finish(&mut self) -> Result<(), DeviceFault> {
+            Ok(())
+        }
+    }
+
+    fn unplugged() -> DeviceFault {
+        DeviceFault::Empty("unplugged.wav".to_owned())
+    }
+
+    fn lost(why: &str) -> Option<Event> {
+        let why = why.to_owned();
+        Some(Event::DeviceLost { why })
     }
 
     const FINISHED: Frame = [-1; FRAME];
@@ -337,7 +512,7 @@ mod tests {
 
     impl Microphone for Fails {
         fn read(&mut self, _frame: &mut Frame) -> Result<bool, DeviceFault> {
-            Err(DeviceFault::NotBuiltIn("alsa:test".to_owned()))
+            Err(unplugged())
         }
     }
 
@@ -351,7 +526,7 @@ mod tests {
 
     impl Loudspeaker for Fails {
         fn write(&mut self, _frame: &Frame) -> Result<(), DeviceFault> {
-            Err(DeviceFault::NotBuiltIn("alsa:test".to_owned()))
+            Err(unplugged())
         }
 
         fn finish(&mut self) -> Result<(), DeviceFault> {

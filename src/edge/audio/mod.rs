@@ -22,6 +22,7 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
+pub use devices::try_card;
 use outbox::Outbox;
 use pacer::{Order, Pacer};
 

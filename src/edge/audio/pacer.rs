@@ -213,8 +213,8 @@ impl Pacer {
             if self.is_over() {
                 return;
             }
-            if let Some(why) = self.device.fault() {
-                self.outbox.push(Event::DeviceLost { why });
+            if let Some(news) = self.device.news() {
+                self.outbox.push(news);
             }
             self.outbox.flush();
             let missed = self.beat.next(beat::now());
@@ -302,7 +302,10 @@ impl Pacer {
             talk.stream.tick(beat::now(), &microphone);
             talk.send(self.outbox.call());
             talk.stream.play(self.beat.due(), &mut frame);
-            while let Some(event) = talk.stream.poll_output() {
+            while let Some(mut event) = talk.stream.poll_output() {
+                if let Event::Figures(figures) = &mut event {
+                    figures.device_slips = self.device.slips();
+                }
                 self.outbox.push(event);
             }
         }

@@ -364,7 +364,7 @@ impl Playout {
         }
         let excess = self.delay - wanted;
         let is_urgent = excess.abs() > URGENT;
-        let is_wrong = excess > TOO_LONG || excess < -TOO_SHORT;
+        let is_wrong = !(-TOO_SHORT..=TOO_LONG).contains(&excess);
         if !is_wrong || self.made_up > 0 || (self.looks < LOOKS_BETWEEN && !is_urgent) {
             return;
         }

@@ -2,13 +2,13 @@
 //! and may send requests in it before it answers (RFC 3311).
 
 use super::reliable::Sent;
+use super::session_timer::SessionTimer;
+use super::their_change::too_brief;
 use super::{OutboundCall, State, is_description};
 use crate::dialer::sip::compose;
 use crate::dialer::sip::dialog::Dialog;
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
 use crate::dialer::sip::offer_answer::{self, OfferParts};
-use crate::dialer::sip::outbound_call::conversation::too_brief;
-use crate::dialer::sip::outbound_call::session_timer::SessionTimer;
 use crate::dialer::sip::transaction::table::ServerKey;
 use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::media::Plan;

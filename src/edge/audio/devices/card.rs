@@ -1,0 +1,519 @@
+//! `alsa:PCM`: a sound card, by the name that ALSA knows it by. Nothing here waits for the card on purpose; a driver
+//! may hang all the same, and takes the device thread with it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use ::alsa::device_name::HintIter;
+use ::alsa::pcm::{Access, Format, HwParams, PCM};
+use ::alsa::{Direction, Error, Output, ValueOr};
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{
+    Async, FixedAsync, Indexing, ResampleError, Resampler, SincInterpolationParameters, WindowFunction,
+};
+
+use super::drift::Drift;
+use super::{DeviceFault, Frame, Loudspeaker, Microphone};
+use crate::edge::audio::beat;
+use crate::media::{FRAME, RATE, TICK};
+
+/// What nearly every card has.
+const CARD_RATE: u32 = 48_000;
+/// How often the card moves on, in microseconds: short against a frame.
+const PERIOD: u32 = 5_000;
+/// What the card may hold, in microseconds: a device thread that is late by less is not heard.
+const BUFFER: u32 = 120_000;
+/// What shall wait between the card and us, in seconds: a frame, and half a frame for lateness.
+const WAITING: f64 = 0.03;
+/// What is resampled at once, in samples of the card: 2.5 ms at its usual rate.
+const CHUNK: usize = 120;
+/// So many frames in a row that the card neither gave nor took, two seconds: it is gone.
+const MOST_STALLS: u32 = 100;
+
+/// The room's voice from a card.
+pub struct Capture {
+    card: Card,
+    stretcher: Stretcher,
+    drift: Drift,
+    buffer: Vec<i16>,
+    /// At our rate, not yet asked for.
+    ready: VecDeque<i16>,
+    /// Frames that wait behind us.
+    waiting: usize,
+}
+
+impl Capture {
+    /// Opens it and lets it run.
+    pub fn open(name: &str) -> Result<Self, DeviceFault> {
+        let card = Card::open(name, Direction::Capture)?;
+        let stretcher = Stretcher::new(card.rate, RATE).map_err(|error| card.fault(&error))?;
+        card.pcm.start().map_err(|error| card.fault(&error))?;
+        Ok(Self {
+            buffer: vec![0; CHUNK * card.channels],
+            card,
+            stretcher,
+            drift: Drift::new(WAITING),
+            ready: VecDeque::new(),
+            waiting: 0,
+        })
+    }
+
+    /// Reads until a frame is ready or the card has no more.
+    fn fetch(&mut self) -> Result<(), DeviceFault> {
+        let held = self.card.pcm.avail_update().unwrap_or(0).max(0) as f64;
+        let level = (self.waiting * FRAME + self.ready.len()) as f64 / f64::from(RATE)
+            + held / f64::from(self.card.rate);
+        let stretch = self.drift.stretch(level);
+        while self.ready.len() < FRAME {
+            let read = self
+                .card
+                .pcm
+                .io_i16()
+                .and_then(|card| card.readi(&mut self.buffer));
+            match read {
+                Ok(0) => return Ok(()),
+                Ok(count) => {
+                    self.card.stalls = 0;
+                    let channels = self.card.channels;
+                    let samples = self.buffer[..count * channels].chunks_exact(channels);
+                    let mono = samples.map(|moment| {
+                        let sum: i32 = moment.iter().copied().map(i32::from).sum();
+                        (sum / channels as i32) as i16
+                    });
+                    self.stretcher
+                        .pass(mono, stretch, &mut self.ready)
+                        .map_err(|error| self.card.fault(&error))?;
+                }
+                Err(error) if is_nothing_yet(error) => return self.card.stall(),
+                Err(error) if is_slip(error) => {
+                    self.card.recover()?;
+                    self.card.pcm.start().map_err(|error| self.card.fault(&error))?;
+                    self.drift.forget();
+                    return Ok(());
+                }
+                Err(error) => return Err(self.card.fault(&error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Microphone for Capture {
+    fn note_waiting(&mut self, frames: usize) {
+        self.waiting = frames;
+    }
+
+    fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
+        self.fetch()?;
+        if self.ready.len() < FRAME {
+            return Ok(false);
+        }
+        for (sample, ready) in frame.iter_mut().zip(self.ready.drain(..FRAME)) {
+            *sample = ready;
+        }
+        Ok(true)
+    }
+
+    fn take_slips(&mut self) -> u64 {
+        std::mem::take(&mut self.card.slips)
+    }
+}
+
+/// The meeting's voice to a card.
+pub struct Playback {
+    card: Card,
+    stretcher: Stretcher,
+    drift: Drift,
+    /// At the card's rate, not yet taken by it.
+    queue: VecDeque<i16>,
+    interleaved: Vec<i16>,
+    runs: bool,
+}
+
+impl Playback {
+    /// Opens it; it runs from the first frame on.
+    pub fn open(name: &str) -> Result<Self, DeviceFault> {
+        let card = Card::open(name, Direction::Playback)?;
+        let stretcher = Stretcher::new(RATE, card.rate).map_err(|error| card.fault(&error))?;
+        Ok(Self {
+            card,
+            stretcher,
+            drift: Drift::new(WAITING),
+            queue: VecDeque::new(),
+            interleaved: Vec::new(),
+            runs: false,
+        })
+    }
+
+    fn flush(&mut self) -> Result<(), DeviceFault> {
+        while !self.queue.is_empty() {
+            self.interleaved.clear();
+            let channels = self.card.channels;
+            let next = self.queue.iter().take(CHUNK);
+            self.interleaved
+                .extend(next.flat_map(|sample| std::iter::repeat_n(*sample, channels)));
+            let written = self
+                .card
+                .pcm
+                .io_i16()
+                .and_then(|card| card.writei(&self.interleaved));
+            match written {
+                Ok(0) => return self.card.stall(),
+                Ok(count) => {
+                    self.card.stalls = 0;
+                    self.queue.drain(..count);
+                }
+                Err(error) if is_nothing_yet(error) => {
+                    // What it cannot take within its buffer's time is too old to be heard.
+                    let most = self.card.rate as usize * BUFFER as usize / 1_000_000;
+                    let excess = self.queue.len().saturating_sub(most);
+                    self.queue.drain(..excess);
+                    return self.card.stall();
+                }
+                Err(error) if is_slip(error) => {
+                    self.card.recover()?;
+                    self.runs = false;
+                    self.prime();
+                }
+                Err(error) => return Err(self.card.fault(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A little silence goes first, so that a frame that is late is not heard.
+    fn prime(&mut self) {
+        if !self.runs {
+            self.runs = true;
+            self.drift.forget();
+            let silence = (WAITING * f64::from(self.card.rate)) as usize;
+            (0..silence).for_each(|_| self.queue.push_front(0));
+        }
+    }
+}
+
+impl Loudspeaker for Playback {
+    fn write(&mut self, frame: &Frame) -> Result<(), DeviceFault> {
+        let held = match self.card.pcm.delay() {
+            Ok(held) => held.max(0) as usize,
+            Err(error) if is_slip(error) => {
+                self.card.recover()?;
+                self.runs = false;
+                0
+            }
+            Err(error) => return Err(self.card.fault(&error)),
+        };
+        let stretch = match self.runs {
+            true => self
+                .drift
+                .stretch((held + self.queue.len()) as f64 / f64::from(self.card.rate)),
+            false => 1.0,
+        };
+        self.stretcher
+            .pass(frame.iter().copied(), stretch, &mut self.queue)
+            .map_err(|error| self.card.fault(&error))?;
+        self.prime();
+        self.flush()
+    }
+
+    fn finish(&mut self) -> Result<(), DeviceFault> {
+        let give_up = beat::now() + TICK * 10;
+        while beat::now() < give_up && self.card.pcm.delay().is_ok_and(|held| held > 0) {
+            self.flush()?;
+            beat::sleep_until(beat::now() + TICK / 4);
+        }
+        Ok(())
+    }
+
+    fn take_slips(&mut self) -> u64 {
+        std::mem::take(&mut self.card.slips)
+    }
+}
+
+/// An open PCM.
+struct Card {
+    pcm: PCM,
+    /// As the configuration names it.
+    shown: String,
+    channels: usize,
+    rate: u32,
+    /// How often it ran dry or over, not yet told.
+    slips: u64,
+    stalls: u32,
+    /// What ALSA would print on standard error, where it is no line of the journal.
+    _errors: Option<Rc<RefCell<Output>>>,
+}
+
+impl Card {
+    fn open(name: &str, direction: Direction) -> Result<Self, DeviceFault> {
+        let side = match direction {
+            Direction::Capture => "input",
+            Direction::Playback => "output",
+        };
+        let shown = format!("{side} alsa:{name}");
+        let errors = Output::local_error_handler().ok();
+        let set_up = || {
+            let pcm = PCM::new(name, direction, true)?;
+            let (channels, rate) = agree(&pcm, direction)?;
+            Ok((pcm, channels, rate))
+        };
+        match set_up() {
+            Ok((pcm, channels, rate)) => Ok(Self {
+                pcm,
+                shown,
+                channels: channels as usize,
+                rate,
+                slips: 0,
+                stalls: 0,
+                _errors: errors,
+            }),
+            Err(error) => Err(fault(&shown, &error)),
+        }
+    }
+
+    /// It gave or took nothing; from time to time that is so.
+    fn stall(&mut self) -> Result<(), DeviceFault> {
+        self.stalls += 1;
+        match self.stalls >= MOST_STALLS {
+            true => Err(DeviceFault::Card {
+                which: self.shown.clone(),
+                why: "it has stood still for two seconds".to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Goes on after it ran dry or over.
+    fn recover(&mut self) -> Result<(), DeviceFault> {
+        self.slips += 1;
+        self.pcm.prepare().map_err(|error| self.fault(&error))
+    }
+
+    fn fault(&self, error: &dyn std::fmt::Display) -> DeviceFault {
+        DeviceFault::Card {
+            which: self.shown.clone(),
+            why: error.to_string(),
+        }
+    }
+}
+
+/// How many channels and samples a second there will be.
+fn agree(pcm: &PCM, direction: Direction) -> Result<(u32, u32), Error> {
+    let hardware = HwParams::any(pcm)?;
+    hardware.set_rate_resample(true)?;
+    hardware.set_access(Access::RWInterleaved)?;
+    hardware.set_format(Format::s16())?;
+    let channels = hardware.set_channels_near(1)?;
+    let rate = hardware.set_rate_near(CARD_RATE, ValueOr::Nearest)?;
+    hardware.set_period_time_near(PERIOD, ValueOr::Nearest)?;
+    hardware.set_buffer_time_near(BUFFER, ValueOr::Nearest)?;
+    pcm.hw_params(&hardware)?;
+    if direction == Direction::Playback {
+        let software = pcm.sw_params_current()?;
+        software.set_start_threshold((WAITING * f64::from(rate)) as _)?;
+        pcm.sw_params(&software)?;
+    }
+    Ok((channels, rate))
+}
+
+/// The names under which a call may use the cards that there are, those that convert formats; for people who look for
+/// the right one. A name with CARD= stays the same over unplugging and restarts.
+pub fn names(is_input: bool) -> Vec<String> {
+    let wanted = match is_input {
+        true => Direction::Capture,
+        false => Direction::Playback,
+    };
+    let Ok(hints) = HintIter::new_str(None, "pcm") else {
+        return Vec::new();
+    };
+    hints
+        .filter(|hint| hint.direction.is_none_or(|direction| direction == wanted))
+        .filter_map(|hint| hint.name)
+        .filter(|name| {
+            ["plughw:", "dsnoop:", "dmix:", "pulse", "pipewire"]
+                .iter()
+                .any(|kind| name.starts_with(kind))
+        })
+        .collect()
+}
+
+fn fault(which: &str, error: &Error) -> DeviceFault {
+    use rustix::io::Errno;
+    let why = match Errno::from_raw_os_error(error.errno()) {
+        Errno::NOENT | Errno::NODEV | Errno::NXIO => "there is no such card".to_owned(),
+        Errno::BUSY => "another program has it".to_owned(),
+        Errno::ACCESS | Errno::PERM => "access is denied; the service is in the group audio".to_owned(),
+        Errno::INVAL => "it has no 16 bit samples; try the same name with plughw".to_owned(),
+        other => other.to_string(),
+    };
+    DeviceFault::Card {
+        which: which.to_owned(),
+        why,
+    }
+}
+
+fn is_nothing_yet(error: Error) -> bool {
+    error.errno() == rustix::io::Errno::AGAIN.raw_os_error()
+}
+
+/// It ran dry or over, or the machine slept.
+fn is_slip(error: Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::PIPE, Errno::STRPIPE]
+        .map(Errno::raw_os_error)
+        .contains(&error.errno())
+}
+
+/// From one rate to another, a little more or less.
+struct Stretcher {
+    inner: Async<f32>,
+    ratio: f64,
+    pending: Vec<f32>,
+    out: Vec<f32>,
+}
+
+impl Stretcher {
+    fn new(from: u32, to: u32) -> Result<Self, rubato::ResamplerConstructionError> {
+        let ratio = f64::from(to) / f64::from(from);
+        // 64 points are flat to 85 % of the band, and more than enough of what a telephone carries.
+        let quality = SincInterpolationParameters::new(64, WindowFunction::BlackmanHarris2);
+        let inner = Async::new_sinc(ratio, 1.01, &quality, CHUNK, 1, FixedAsync::Input)?;
+        Ok(Self {
+            ratio,
+            pending: Vec::with_capacity(CHUNK),
+            out: vec![0.0; inner.output_frames_max()],
+            inner,
+        })
+    }
+
+    fn pass(
+        &mut self,
+        samples: impl Iterator<Item = i16>,
+        stretch: f64,
+        to: &mut VecDeque<i16>,
+    ) -> Result<(), ResampleError> {
+        if let Some(adjustable) = self.inner.as_adjustable() {
+            adjustable.set_resample_ratio(self.ratio * stretch, true)?;
+        }
+        for sample in samples {
+            self.pending.push(f32::from(sample));
+            if self.pending.len() == CHUNK {
+                self.pass_chunk(to)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_chunk(&mut self, to: &mut VecDeque<i16>) -> Result<(), ResampleError> {
+        let room = self.out.len();
+        // Neither can fail: both slices are as long as they say.
+        let (Ok(input), Ok(mut output)) = (
+            InterleavedSlice::new(&self.pending, 1, CHUNK),
+            InterleavedSlice::new_mut(&mut self.out, 1, room),
+        ) else {
+            return Ok(());
+        };
+        let (_, written) = self
+            .inner
+            .process_into_buffer(&input, &mut output, Some(&Indexing::new()))?;
+        to.extend(self.out[..written].iter().map(|sample| sample.round() as i16));
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::quality::Level;
+
+    #[test]
+    fn a_card_that_is_not_there_is_named() {
+        for opened in [
+            Capture::open("plughw:CARD=Unplugged").err(),
+            Playback::open("plughw:CARD=Unplugged").err(),
+        ] {
+            let fault = opened.unwrap();
+            assert!(fault.is_worth_a_retry());
+            let told = fault.to_string();
+            assert!(told.contains("put alsa:plughw:CARD=Unplugged"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reaches_the_card_at_its_level_and_its_rate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heard.raw");
+        let name = format!("tee:null,'{}',raw", path.display());
+        let mut playback = Playback::open(&name).unwrap();
+        let mut tone = super::super::tone::Tone::new(440);
+        for _ in 0..100 {
+            let mut frame = [0; FRAME];
+            tone.read(&mut frame).unwrap();
+            playback.write(&frame).unwrap();
+        }
+        let (channels, rate) = (playback.card.channels, playback.card.rate as usize);
+        playback.finish().unwrap();
+        drop(playback);
+        let bytes = std::fs::read(&path).unwrap();
+        let samples: Vec<i16> = bytes
+            .chunks_exact(2 * channels)
+            .map(|moment| i16::from_le_bytes([moment[0], moment[1]]))
+            .collect();
+        // Two seconds, stretched at most, and the silence that goes first.
+        let seconds = samples.len() as f64 / rate as f64;
+        assert!((1.98..2.06).contains(&seconds), "{seconds}");
+        let middle = &samples[rate / 2..rate * 3 / 2];
+        let mut level = Level::default();
+        middle.chunks(rate / 50).for_each(|frame| level.hear(frame));
+        assert!((level.dbfs() + 12.0).abs() < 0.2, "{}", level.dbfs());
+        let rises = middle
+            .windows(2)
+            .filter(|pair| pair[0] < 0 && pair[1] >= 0)
+            .count();
+        assert!((436..=444).contains(&rises), "{rises}");
+    }
+
+    #[test]
+    fn the_card_that_is_always_silent_gives_frames() {
+        let mut capture = Capture::open("null").unwrap();
+        for _ in 0..10 {
+            let mut frame = [1; FRAME];
+            assert!(capture.read(&mut frame).unwrap());
+            assert_eq!(frame, [0; FRAME]);
+        }
+    }
+
+    #[test]
+    fn rates_are_changed_without_a_change_of_pitch_or_level() {
+        for (from, to) in [
+            (48_000, 44_100),
+            (48_000, 48_000),
+            (44_100, 48_000),
+            (16_000, 48_000),
+        ] {
+            let mut stretcher = Stretcher::new(from, to).unwrap();
+            let mut heard = VecDeque::new();
+            let samples = (0..from).map(|at| {
+                let turns = f64::from(at) * 1000.0 / f64::from(from);
+                ((turns * std::f64::consts::TAU).sin() * 10_000.0) as i16
+            });
+            stretcher.pass(samples, 1.0, &mut heard).unwrap();
+            let heard = heard.make_contiguous();
+            assert!(heard.len().abs_diff(to as usize) <= to as usize / 50);
+            let steady = &heard[heard.len() / 4..heard.len() * 3 / 4];
+            let mut level = Level::default();
+            steady
+                .chunks(to as usize / 50)
+                .for_each(|frame| level.hear(frame));
+            assert!((level.dbfs() + 13.3).abs() < 0.1, "{from} {to}: {}", level.dbfs());
+            let rises = steady
+                .windows(2)
+                .filter(|pair| pair[0] < 0 && pair[1] >= 0)
+                .count();
+            let expected = steady.len() * 1000 / to as usize;
+            assert!(rises.abs_diff(expected) <= 1, "{from} {to}: {rises} {expected}");
+        }
+    }
+}
