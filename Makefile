@@ -16,14 +16,18 @@ LIBRARIES := /usr/include/alsa/asoundlib.h:libasound2-dev /usr/include/opus/opus
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
 
-.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance asterisk simulation chaos peers libraries venv \
-  cargo-deb
+.PHONY: help demo demo-audio test test-systemd test-systemd-13 package bench check acceptance asterisk simulation chaos \
+  audio peers libraries venv cargo-deb
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
+
+demo-audio: peers $(MEETD_VENV)/.demo ## a call with baresip: what each side said and heard, as WAV and in one picture
+	cargo build --locked --quiet
+	$(MEETD_VENV)/bin/python3 tests/demo/audio.py target/debug/meetd target/demo-audio
 
 test: peers venv ## everything, with real peers; installs what it needs and says what
 	MEETD_REQUIRE_PEERS=1 cargo test --locked --features $(FEATURES)
@@ -58,6 +62,8 @@ package: cargo-deb libraries ## the Debian package, in target/debian; for arm64 
 	  echo "package: none for arm64: Rust lacks the target (rustup target add aarch64-unknown-linux-gnu)"; \
 	elif ! [ -e /usr/lib/aarch64-linux-gnu/pkgconfig/alsa.pc ]; then \
 	  echo "package: none for arm64: there is no libasound2-dev for it (dpkg --add-architecture arm64 && apt-get install libasound2-dev:arm64)"; \
+	elif ! [ -e /usr/lib/aarch64-linux-gnu/libopus.so ]; then \
+	  echo "package: none for arm64: there is no libopus-dev for it (dpkg --add-architecture arm64 && apt-get install libopus-dev:arm64)"; \
 	else \
 	  PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig \
 	  CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
@@ -79,7 +85,7 @@ check: libraries ## formatting, lints, documentation
 	cargo clippy --locked --all-targets --features $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-acceptance: test test-systemd-13 asterisk simulation chaos bench ## the tests, Debian 13, a conference of Asterisk, 100,000 room-hours, 1,000 kills, then the figures
+acceptance: test test-systemd-13 asterisk simulation chaos audio bench ## the tests, Debian 13, a conference of Asterisk, 100,000 room-hours, 1,000 kills, then the figures
 
 simulation: ## the whole daemon in simulated time: 100,000 room-hours
 	MEETD_ROOM_HOURS=$${MEETD_ROOM_HOURS:-100000} cargo test --locked --release --test simulation -- --nocapture seeds
@@ -104,6 +110,10 @@ asterisk: ## a conference of Asterisk, from Debian 11's package in a root of its
 	  { echo "asterisk: skipped: the package of Debian 11 cannot be had"; exit 0; }; \
 	fi; \
 	MEETD_ASTERISK_ROOT="$$root" cargo test --locked --test interop -- asterisk_
+
+audio: libraries ## in virtual time: an hour with a clock that is 300 ppm off, a million mutated packets
+	MEETD_DRIFT_MINUTES=60 MEETD_PACKETS=1000000 \
+	  cargo test --locked --release --features $(FEATURES) --lib -- --nocapture 300_ppm receiver::tests::any_bytes
 
 peers: libraries ## install the programs that the tests talk to, where they are missing
 	@missing=""; \
@@ -130,6 +140,11 @@ install_packages = as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2)
 
 venv: $(MEETD_VENV)/.complete ## make the virtual environment with the peers' Python libraries
+
+$(MEETD_VENV)/.demo: tests/demo/requirements.txt $(MEETD_VENV)/.complete
+	@echo "venv: installing $$(tr '\n' ' ' < $<)into $(MEETD_VENV)"
+	$(MEETD_VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(MEETD_VENV)/.complete: tests/interop/requirements.txt
 	@echo "venv: installing $$(tr '\n' ' ' < $<)into $(MEETD_VENV)"

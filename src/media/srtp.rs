@@ -17,8 +17,6 @@ use crate::secret::Secret;
 const REPLAY_WINDOW: usize = 128;
 /// Sources whose packets proved genuine; a far end has one, and a new one with each transfer behind its back.
 const MOST_SOURCES: usize = 32;
-/// Unknown sources that are tried before what the library remembers of them is thrown away.
-const MOST_STRANGERS: usize = 64;
 /// Where the synchronization source stands in an RTP header (RFC 3550 5.1).
 const SOURCE: std::ops::Range<usize> = 8..12;
 
@@ -203,10 +201,9 @@ impl Sealer {
 pub struct Opener {
     key: Key,
     genuine: Context,
+    /// Whose packets proved genuine, and whose reports.
     sources: Vec<[u8; 4]>,
-    /// Meets unknown sources first: the library remembers each source that it is shown, genuine or not.
-    probe: Context,
-    probed: usize,
+    report_sources: Vec<[u8; 4]>,
 }
 
 impl Opener {
@@ -214,10 +211,9 @@ impl Opener {
     pub fn new(key: Key) -> Result<Self, webrtc_srtp::Error> {
         Ok(Self {
             genuine: key.context()?,
-            probe: key.context()?,
             key,
             sources: Vec::new(),
-            probed: 0,
+            report_sources: Vec::new(),
         })
     }
 
@@ -230,7 +226,8 @@ impl Opener {
     pub fn open(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let source: [u8; 4] = packet.get(SOURCE)?.try_into().ok()?;
         if !self.sources.contains(&source) {
-            self.admit(source, |probe| probe.decrypt_rtp(packet).is_ok())?;
+            self.may_admit(&self.sources, |probe| probe.decrypt_rtp(packet).is_ok())?;
+            self.sources.push(source);
         }
         self.genuine.decrypt_rtp(packet).ok().map(|plain| plain.to_vec())
     }
@@ -241,27 +238,18 @@ impl Opener {
             return None;
         }
         let source: [u8; 4] = report.get(REPORT_SOURCE)?.try_into().ok()?;
-        if !self.sources.contains(&source) {
-            self.admit(source, |probe| probe.decrypt_rtcp(report).is_ok())?;
+        if !self.report_sources.contains(&source) {
+            self.may_admit(&self.report_sources, |probe| probe.decrypt_rtcp(report).is_ok())?;
+            self.report_sources.push(source);
         }
         self.genuine.decrypt_rtcp(report).ok().map(|plain| plain.to_vec())
     }
 
-    /// Lets a source in whose packet is genuine.
-    fn admit(&mut self, source: [u8; 4], is_genuine: impl FnOnce(&mut Context) -> bool) -> Option<()> {
-        if self.sources.len() >= MOST_SOURCES {
-            return None;
-        }
-        if self.probed >= MOST_STRANGERS {
-            self.probe = self.key.context().ok()?;
-            self.probed = 0;
-        }
-        self.probed += 1;
-        if !is_genuine(&mut self.probe) {
-            return None;
-        }
-        self.sources.push(source);
-        Some(())
+    /// Whether what an unknown source sends is genuine. It meets a context of its own first: the library remembers each
+    /// source that it is shown, genuine or not, and takes the first number that it sees of one for the newest.
+    fn may_admit(&self, known: &[[u8; 4]], is_genuine: impl FnOnce(&mut Context) -> bool) -> Option<()> {
+        let mut probe = self.key.context().ok().filter(|_| known.len() < MOST_SOURCES)?;
+        is_genuine(&mut probe).then_some(())
     }
 }
 
@@ -367,7 +355,6 @@ mod tests {
             assert_eq!(opener.open(&forged), None);
         }
         assert_eq!(opener.sources.len(), 0);
-        assert!(opener.probed <= MOST_STRANGERS);
         assert!(opener.open(&sealer.seal(&packet(9, 1)).unwrap()).is_some());
     }
 

@@ -35,7 +35,13 @@ impl Baresip {
         let (port, control) = (programs::free_port(), programs::free_port());
         write_tone(&folder.path().join("tone.wav"));
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-        write("config", configuration(folder.path(), port, control));
+        let mut config = configuration(folder.path(), port, control);
+        for (codec, module) in [("G722", "g722.so"), ("opus", "opus.so")] {
+            if account.contains(codec) {
+                config.push_str(&format!("module {module}\n"));
+            }
+        }
+        write("config", config);
         write(
             "accounts",
             format!("<sip:far@127.0.0.1>;regint=0;answermode=auto{account}\n"),

@@ -49,6 +49,13 @@ const STORIES: &[runner::Story] = &[
         "baresip_speaks_listens_and_hears_the_pin_encrypted",
         baresip_stories::speaks_listens_and_hears_the_pin_encrypted,
     ),
+    ("baresip_speaks_and_listens_in_g722", || {
+        baresip_stories::speaks_and_listens_in("g722")
+    }),
+    #[cfg(feature = "opus")]
+    ("baresip_speaks_and_listens_in_opus", || {
+        baresip_stories::speaks_and_listens_in("opus")
+    }),
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,
@@ -120,12 +127,8 @@ const STORIES: &[runner::Story] = &[
         "a_meeting_over_pythons_websockets",
         python_bridge::a_meeting_over_pythons_websockets,
     ),
-    ("linphone_speaks_and_listens_udp", || {
-        linphone::speaks_and_listens(Udp)
-    }),
-    ("linphone_speaks_and_listens_tcp", || {
-        linphone::speaks_and_listens(Tcp)
-    }),
+    ("linphone_speaks_udp", || linphone::speaks(Udp)),
+    ("linphone_speaks_tcp", || linphone::speaks(Tcp)),
     ("asterisk_lets_into_its_conference_by_the_pin_udp", || {
         asterisk::a_conference_with_a_pin(Udp)
     }),

@@ -38,6 +38,8 @@ fn on_hold_nothing_leaves_and_silence_is_counted_only_afterwards() {
             pair.now,
             Plan {
                 direction,
+                // Else its reports would be a sign of life.
+                control: None,
                 ..pair.one.plan().clone()
             },
         );
