@@ -1,8 +1,12 @@
 //! Our registration, against registrars that are scripted.
 
+use super::harness::World;
 use super::settings;
 use super::transcript::play_with;
 use crate::dialer::sip::Settings;
+use crate::dialer::sip::wire::Method;
+use crate::dialer::{self, Input};
+use crate::record::Restored;
 use crate::secret::Secret;
 
 #[test]
@@ -50,6 +54,25 @@ fn a_registration_goes_through_the_outbound_proxy() {
 #[test]
 fn a_call_at_a_registrar_that_is_down_says_so() {
     play_with(registered_at("192.0.2.20"), transcript!("call_at_dead_registrar"));
+}
+
+#[test]
+fn a_new_password_counts_at_once() {
+    let mut world = World::with(registered_at("192.0.2.20"), Restored::default());
+    for _ in 0..2 {
+        let (flow, register) = world.next_request();
+        let mut response = register.response(401, "Unauthorized");
+        let challenge = "Digest realm=\"example.com\", nonce=\"n\", qop=\"auth\"";
+        response.headers.push("WWW-Authenticate", challenge);
+        world.receive(flow, response.to_bytes());
+    }
+    assert!(world.sent.is_empty(), "the password is wrong");
+    let sip = Settings {
+        password: Some(Secret::new("another")),
+        ..registered_at("192.0.2.20")
+    };
+    world.input(Input::Settings(Box::new(dialer::Settings { sip })));
+    assert_eq!(world.next_request().1.method, Method::Register);
 }
 
 fn registered_at(registrar: &str) -> Settings {
