@@ -16,8 +16,7 @@ use syn::visit::{self, Visit};
 const WORLDLY: [&str; 4] = ["edge", "daemon", "cli", "main"];
 
 /// The crates that pure modules may name: they compute, and touch nothing.
-const PURE_CRATES: [&str; 22] = [
-    "audio_codec",
+const PURE_CRATES: [&str; 23] = [
     "base64",
     "config",
     "crc32fast",
@@ -25,10 +24,12 @@ const PURE_CRATES: [&str; 22] = [
     "idna",
     "jiff",
     "md5",
+    "opusic_c",
     "percent_encoding",
     "prometheus_client",
     "rand_chacha",
     "rsip",
+    "rtcp_types",
     "rtp_types",
     "sdp_types",
     "secrecy",
