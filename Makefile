@@ -16,14 +16,18 @@ LIBRARIES := /usr/include/alsa/asoundlib.h:libasound2-dev /usr/include/opus/opus
 # The version of the tool that makes the package.
 CARGO_DEB := 3.8
 
-.PHONY: help demo test test-systemd test-systemd-13 package bench check acceptance asterisk simulation chaos audio peers libraries venv \
-  cargo-deb
+.PHONY: help demo demo-audio test test-systemd test-systemd-13 package bench check acceptance asterisk simulation chaos \
+  audio peers libraries venv cargo-deb
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
+
+demo-audio: peers $(MEETD_VENV)/.demo ## a call with baresip: what each side said and heard, as WAV and in one picture
+	cargo build --locked --quiet
+	$(MEETD_VENV)/bin/python3 tests/demo/audio.py target/debug/meetd target/demo-audio
 
 test: peers venv ## everything, with real peers; installs what it needs and says what
 	MEETD_REQUIRE_PEERS=1 cargo test --locked --features $(FEATURES)
@@ -136,6 +140,11 @@ install_packages = as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2)
 
 venv: $(MEETD_VENV)/.complete ## make the virtual environment with the peers' Python libraries
+
+$(MEETD_VENV)/.demo: tests/demo/requirements.txt $(MEETD_VENV)/.complete
+	@echo "venv: installing $$(tr '\n' ' ' < $<)into $(MEETD_VENV)"
+	$(MEETD_VENV)/bin/python3 -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(MEETD_VENV)/.complete: tests/interop/requirements.txt
 	@echo "venv: installing $$(tr '\n' ' ' < $<)into $(MEETD_VENV)"

@@ -156,6 +156,9 @@ impl Agent {
             Wake::Signal(Signal::Terminate) => self.leave(now),
             Wake::Signal(Signal::NetworkChanged) => {
                 self.bridge.handle_input(now, bridge::Input::NetworkChanged);
+                for index in 0..self.dialers.len() {
+                    self.feed_dialer(now, index, dialer::Input::NetworkChanged);
+                }
             }
             Wake::Reload(reload) => self.reload(now, reload),
             Wake::Deadline => {
@@ -168,7 +171,7 @@ impl Agent {
         }
         self.drain(now);
         self.advance(now);
-        self.tell_watchers();
+        self.tell_watchers(now);
     }
 
     /// The next effect. Drain it until `None` after every wake-up.
@@ -215,6 +218,9 @@ impl Agent {
             until: Deadline::after(now, LEAVE_LIMIT, "BYE is answered before we leave"),
         });
         self.room.handle_input(now, room::Input::Leave);
+        for index in 0..self.dialers.len() {
+            self.feed_dialer(now, index, dialer::Input::Stop);
+        }
     }
 
     fn reload(&mut self, now: Now, reload: Reload) {

@@ -249,7 +249,7 @@ impl<M: Machine> Loop<M> {
                 Ok(Next::Wake(wake)) => self.take(wake),
                 Ok(Next::AskedToReload) => self.reloading.ask(),
                 Ok(Next::Reread(read)) => self.take_configuration(read),
-                Ok(Next::PingWatchdog) => systemd::ping_watchdog(),
+                Ok(Next::PingWatchdog) => self.ping_watchdog(),
                 Ok(Next::OutOfPatience) => {
                     tracing::error!(
                         seconds = self.patience.as_secs(),
@@ -300,6 +300,14 @@ impl<M: Machine> Loop<M> {
             due = self.alarm.due() => due.map(|()| Next::Wake(Wake::Deadline))?,
             Some(wake) = self.heard.recv() => Next::Wake(wake),
         })
+    }
+
+    /// Says that the loop lives, and the pacers with it: a call that nobody hears shall not last for hours.
+    fn ping_watchdog(&mut self) {
+        match self.world.audio_goes_on() {
+            true => systemd::ping_watchdog(),
+            false => tracing::error!("an audio thread hangs; the service manager is asked to restart us"),
+        }
     }
 
     /// The world takes its part first: what the agent wants of it comes after.

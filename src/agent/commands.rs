@@ -32,10 +32,10 @@ impl Agent {
         };
         match request {
             Request::Status => {
-                let report = Box::new(self.report());
+                let report = Box::new(self.report(now));
                 self.reply(link, &Reply::Status(report));
             }
-            Request::Watch => self.watch(link),
+            Request::Watch => self.watch(now, link),
             Request::Metrics => {
                 let text = self.figures_in_text(now);
                 self.reply(link, &Reply::Metrics { text });
@@ -141,7 +141,7 @@ impl Agent {
         self.effects.push_back(Effect::SendFrame { link, frame });
     }
 
-    pub(super) fn report(&self) -> StatusReport {
+    pub(super) fn report(&self, now: Now) -> StatusReport {
         let connection = self.bridge.connection();
         let auth = self.bridge.auth();
         let local = self.bridge.local();
@@ -176,7 +176,10 @@ impl Agent {
                 .collect(),
             call: call.map(call_report),
             last_call: last_call.map(last_call_report),
-            registered: None,
+            registered: self
+                .dialers
+                .iter()
+                .find_map(|dialer| dialer.machine.is_registered(now)),
             power: match equipment.is_on {
                 true => Power::On,
                 false => Power::Off,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Agent;
 use crate::bridge::link::{LinkEvent, LinkId};
 use crate::control::{Reply, StatusReport};
+use crate::time::Now;
 
 /// The commands that follow it.
 #[derive(Debug, Default)]
@@ -16,9 +17,9 @@ pub(super) struct Watchers {
 
 impl Agent {
     /// A command wants to follow the status. One that asks again shows that it is still there.
-    pub(super) fn watch(&mut self, link: LinkId) {
+    pub(super) fn watch(&mut self, now: Now, link: LinkId) {
         self.watchers.links.insert(link);
-        let report = Box::new(self.report());
+        let report = Box::new(self.report(now));
         self.reply(link, &Reply::Status(report));
     }
 
@@ -30,12 +31,12 @@ impl Agent {
     }
 
     /// Tells the watchers, when something changed.
-    pub(super) fn tell_watchers(&mut self) {
+    pub(super) fn tell_watchers(&mut self, now: Now) {
         if self.watchers.links.is_empty() {
             self.watchers.told = None;
             return;
         }
-        let report = Box::new(self.report());
+        let report = Box::new(self.report(now));
         if self.watchers.told.as_ref() == Some(&report) {
             return;
         }

@@ -26,6 +26,8 @@ pub trait Dialer: Send {
     fn next_deadline(&self) -> Option<Deadline>;
     /// Whether nothing is left to do at any far end: no call, no BYE or CANCEL on its way.
     fn is_quiet(&self) -> bool;
+    /// Whether we are registered, as a recent answer proves; `None` when nobody wanted that.
+    fn is_registered(&self, now: Now) -> Option<bool>;
 }
 
 /// What a dialer is told.
@@ -42,6 +44,10 @@ pub enum Input {
     /// The audio side of one of its calls speaks ([`media::Event::Reserved`], `ReserveFailed` and `DigitsSent`
     /// come here).
     Media(CallId, media::Event),
+    /// Addresses or routes of this machine changed, or it slept.
+    NetworkChanged,
+    /// The daemon stops: no call is made any more, and what others remember of us is taken back.
+    Stop,
     /// The settings were read again. They count for the calls that come; a call that is up keeps its own, and sockets
     /// that listen stay.
     Settings(Box<Settings>),

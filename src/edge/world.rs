@@ -142,6 +142,11 @@ impl World {
         self.serve_metrics(settings.metrics);
     }
 
+    /// Whether the threads that carry voices have gone on since this was asked last.
+    pub fn audio_goes_on(&mut self) -> bool {
+        self.audio.keeps_its_beat()
+    }
+
     /// Serves figures there and nowhere else. Must be called inside the runtime.
     pub fn serve_metrics(&mut self, address: Option<SocketAddr>) {
         if self.metrics.0 == address {

@@ -68,7 +68,8 @@ impl Asterisk {
             .arg(&root)
             .args(["asterisk", "-f", "-vvv", "-C", &configuration]);
         let program = programs::start(&mut command);
-        programs::wait_until_listening(&program, port);
+        // It listens before it takes calls.
+        program.wait_for_line("Asterisk Ready.");
         Ok(Self {
             port,
             root,

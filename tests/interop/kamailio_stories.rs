@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::kamailio::{Kamailio, Manner, PASSWORD, Shows};
 use crate::peers::directives::{self, outcome};
-use crate::peers::programs::Skipped;
+use crate::peers::programs::{self, Skipped};
 use crate::peers::room::Room;
 use crate::sipp::{Over, Sipp};
 
@@ -68,6 +68,58 @@ pub fn a_call_through_the_proxy(by: By, algorithm: &'static str) -> Result<(), S
     assert!(!log.contains(PASSWORD), "the SIP password is in the log");
     let invites = kamailio.program.log().matches("got INVITE over").count();
     assert_eq!(invites, 2, "one is challenged, one is answered");
+    Ok(())
+}
+
+/// The room registers, stays registered by refreshes, keeps the way open, calls through its registrar and takes its
+/// registration back at the end.
+pub fn registers(by: By) -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(Over::Udp, &["-sn", "uas", "-mi", "127.0.0.1"])?;
+    let kamailio = Kamailio::start(&Manner {
+        callee: sipp.port,
+        min_expires: 1200,
+        algorithm: if by == By::Tcp { "SHA-256" } else { "MD5" },
+        ..Manner::default()
+    })?;
+    let port = match by {
+        By::Udp | By::Tcp => kamailio.port,
+        By::Tls => kamailio.tls_port(Shows::Good),
+    };
+    let registrar = format!("\"sip:localhost:{port};transport={}\"", by.name());
+    let room = room(&kamailio, &[("sip.registrar", &registrar)]);
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    let saved = kamailio.program.wait_for_line("saved");
+    assert!(
+        saved.contains("expires 600") || saved.contains("expires 1200"),
+        "{saved}"
+    );
+    let event = room.bridge.ask(&directives::join(&by.endpoint(&kamailio)));
+    assert_eq!(outcome(&event), "Response", "{event}");
+    assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
+    sipp.wait_for_success();
+    let log = room.meetd.stop();
+    assert!(log.contains("this room is registered"), "the journal says it");
+    assert!(!log.contains(PASSWORD), "the SIP password is in the log");
+    kamailio.program.wait_for_line("expires 0");
+    let over = by.name();
+    let said = kamailio.program.log();
+    assert!(said.contains(&format!("got REGISTER over {over}")), "{said}");
+    Ok(())
+}
+
+/// A registrar that is not there is said in the status, and found again when it comes.
+pub fn a_registrar_that_is_down_is_said() -> Result<(), Skipped> {
+    let kamailio = Kamailio::start(&Manner::default())?;
+    let registrar = format!("\"sip:127.0.0.1:{};transport=tcp\"", programs::free_port());
+    let room = room(&kamailio, &[("sip.registrar", &registrar)]);
+    room.meetd.wait_for_line("this room is not registered");
+    assert_eq!(room.home.status()["registered"], false);
+    let target = registrar.replacen("sip:", "sip:meet@", 1);
+    let event = room.bridge.ask(&directives::join(target.trim_matches('"')));
+    assert_eq!(outcome(&event), "BRIDGE_UNREACHABLE", "{event}");
+    room.meetd.stop();
     Ok(())
 }
 

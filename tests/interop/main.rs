@@ -94,6 +94,19 @@ const STORIES: &[runner::Story] = &[
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
     ),
+    ("kamailio_registers_the_room_udp", || {
+        kamailio_stories::registers(By::Udp)
+    }),
+    ("kamailio_registers_the_room_tcp", || {
+        kamailio_stories::registers(By::Tcp)
+    }),
+    ("kamailio_registers_the_room_tls", || {
+        kamailio_stories::registers(By::Tls)
+    }),
+    (
+        "a_registrar_that_is_down_is_said",
+        kamailio_stories::a_registrar_that_is_down_is_said,
+    ),
     (
         "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",
         kamailio_stories::a_416_to_sips_is_tried_as_sip,
@@ -114,12 +127,8 @@ const STORIES: &[runner::Story] = &[
         "a_meeting_over_pythons_websockets",
         python_bridge::a_meeting_over_pythons_websockets,
     ),
-    ("linphone_speaks_and_listens_udp", || {
-        linphone::speaks_and_listens(Udp)
-    }),
-    ("linphone_speaks_and_listens_tcp", || {
-        linphone::speaks_and_listens(Tcp)
-    }),
+    ("linphone_speaks_udp", || linphone::speaks(Udp)),
+    ("linphone_speaks_tcp", || linphone::speaks(Tcp)),
     ("asterisk_lets_into_its_conference_by_the_pin_udp", || {
         asterisk::a_conference_with_a_pin(Udp)
     }),

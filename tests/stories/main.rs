@@ -15,6 +15,7 @@ mod peers;
 mod bad_bridges;
 mod bad_disks;
 mod bad_far_ends;
+mod bad_input;
 mod commands;
 mod deadlines;
 mod digits;

@@ -30,6 +30,14 @@ pub enum FieldFault {
         /// What it is.
         found: &'static str,
     },
+    /// It is text that is too long.
+    #[error("{path} has more than {most} characters")]
+    TooLong {
+        /// Where it is.
+        path: String,
+        /// How many it may have.
+        most: usize,
+    },
     /// It has the right type, and a value that is not known.
     #[error("{path} is {value}, which is not known")]
     Unknown {
@@ -52,6 +60,18 @@ impl<'a> Fields<'a> {
     /// The text of a field that must be there and not be empty.
     pub fn text(&self, name: &str) -> Result<&'a str, FieldFault> {
         self.optional_text(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// The same, with at most this many characters.
+    pub fn short_text(&self, name: &str, most: usize) -> Result<&'a str, FieldFault> {
+        let text = self.text(name)?;
+        match text.chars().nth(most) {
+            None => Ok(text),
+            Some(_) => Err(FieldFault::TooLong {
+                path: self.path_to(name),
+                most,
+            }),
+        }
     }
 
     /// The text of a field for which absent, null and `""` mean the same: none.

@@ -9,6 +9,9 @@ use super::field::{FieldFault, Fields, shown};
 use super::message::{self, Message, UnusableMessage};
 use super::unreadable;
 
+/// Smart Home v3: 1 to 127 characters.
+const LONGEST_MESSAGE_ID: usize = 127;
+
 /// What a text frame was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming {
@@ -171,7 +174,7 @@ fn read_directive(directive: &Map<String, Value>) -> Incoming {
 fn understand(directive: &Map<String, Value>) -> Result<Received, DirectiveFault> {
     let fields = Fields::at_top(directive);
     let header = fields.object("header")?;
-    let message_id = header.text("messageId")?;
+    let message_id = header.short_text("messageId", LONGEST_MESSAGE_ID)?;
     let (namespace, name) = (header.text("namespace")?, header.text("name")?);
     header.one_of("payloadVersion", |version| (version == "3").then_some(()))?;
     // The token is text of any kind, the empty one included: what came goes back.

@@ -7,6 +7,11 @@ use crate::bridge::tests::settings;
 use crate::network::ConnectFault;
 use crate::time::Moment;
 
+mod network_changes;
+mod pings;
+mod redirects;
+mod tokens;
+
 const URL: &str = "wss://bridge.example.com/rooms/one";
 
 #[test]
@@ -94,26 +99,6 @@ fn a_stable_connection_is_sought_again_within_two_seconds() {
 }
 
 #[test]
-fn a_flapping_bridge_is_tried_ever_less() {
-    let mut total = Duration::ZERO;
-    for seed in 0..20 {
-        let mut world = World::started_with(settings(), seed);
-        for _ in 0..10 {
-            world.link(LinkEvent::Opened);
-            world.live(Duration::from_secs(1));
-            world.lose(ended());
-            total += world.wait_for_next_try();
-        }
-    }
-    // Half of 1 + 2 + 4 + … + 64 + 3 · 120 seconds, 20 times.
-    let expected = Duration::from_secs((127 + 360) / 2 * 20);
-    assert!(
-        total > expected * 7 / 10 && total < expected * 13 / 10,
-        "{total:?}, not {expected:?}"
-    );
-}
-
-#[test]
 fn retry_after_is_a_minimum() {
     for (text, least) in [
         ("30", 30),
@@ -131,16 +116,6 @@ fn retry_after_is_a_minimum() {
             );
         }
     }
-}
-
-#[test]
-fn not_even_a_network_change_comes_before_retry_after() {
-    let mut world = World::started();
-    world.lose(http(429, Some("30"), None));
-    world.pass(Duration::from_secs(5));
-    assert_eq!(world.input(Input::NetworkChanged), []);
-    let waited = world.wait_for_next_try();
-    assert_eq!(waited, Duration::from_secs(25));
 }
 
 #[test]
@@ -165,231 +140,6 @@ fn a_bridge_that_is_gone_for_good_is_asked_hourly() {
         world.lose(http(410, None, None));
         assert_eq!(world.wait_for_next_try(), Duration::from_secs(3600));
     }
-}
-
-#[test]
-fn after_a_403_another_token_is_tried_at_once_and_the_same_one_at_reconnect_max() {
-    let mut world = World::started();
-    world.lose(http(403, None, None));
-    for look in 1..60 {
-        let (waited, outputs) = world.until_deadline();
-        assert_eq!(waited, Duration::from_secs(2));
-        assert_eq!(outputs, [Output::OpenWithAnotherToken(look + 1, URL.to_owned())]);
-        assert_eq!(world.lose(LinkFault::SameToken), [], "nobody is told of a look");
-    }
-    let (waited, outputs) = world.until_deadline();
-    assert_eq!((waited, outputs), (Duration::from_secs(2), vec![open(61, URL)]));
-    // Refused again, and then there is another one.
-    world.lose(http(403, None, None));
-    world.until_deadline();
-    assert_eq!(
-        world.link(LinkEvent::Opened).last(),
-        Some(&Output::Opened(62)),
-        "the new token opens"
-    );
-}
-
-#[test]
-fn a_network_change_during_a_look_at_the_token_is_not_forgotten() {
-    let mut world = World::started();
-    world.lose(http(403, None, None));
-    world.until_deadline();
-    world.input(Input::NetworkChanged);
-    assert_eq!(world.lose(LinkFault::SameToken), [open(3, URL)]);
-}
-
-#[test]
-fn without_a_token_file_there_is_no_other_token_to_look_for() {
-    let mut settings = settings();
-    settings.token_file = None;
-    let mut world = World::started_with(settings, 1);
-    world.lose(http(403, None, None));
-    assert_eq!(world.wait_for_next_try(), Duration::from_secs(120));
-}
-
-#[test]
-fn a_missing_token_is_looked_at_again_with_back_off() {
-    let mut world = World::started();
-    for limit in [1, 2, 4, 8] {
-        let outputs = world.lose(LinkFault::NoToken("empty".to_owned()));
-        assert_eq!(outputs.len(), 1, "{outputs:?}");
-        assert!(world.wait_for_next_try() <= Duration::from_secs(limit));
-    }
-}
-
-#[test]
-fn pings_go_out_and_answers_keep_the_connection() {
-    let mut world = World::opened();
-    for _ in 0..100 {
-        assert_eq!(
-            world.until_deadline(),
-            (Duration::from_secs(20), vec![Output::Ping(1)])
-        );
-        world.pass(Duration::from_secs(9));
-        assert_eq!(world.link(LinkEvent::Pong), []);
-    }
-    assert_eq!(world.session.open_attempt(), Some(1));
-}
-
-#[test]
-fn a_ping_without_an_answer_ends_the_connection() {
-    let mut world = World::opened();
-    world.until_deadline();
-    let (after, outputs) = world.until_deadline();
-    assert_eq!(after, Duration::from_secs(10));
-    let expected = [
-        Output::Close(1, UNEXPECTED),
-        Output::Gone(1),
-        Output::Failed(Failure::PingUnanswered),
-    ];
-    assert_eq!(outputs, expected);
-    assert_eq!(world.session.open_attempt(), None);
-    world.wait_for_next_try();
-}
-
-#[test]
-fn a_dead_bridge_is_noticed_within_ten_seconds_of_a_call() {
-    let mut world = World::opened();
-    assert_eq!(world.input(Input::CallUp(true)), []);
-    assert_eq!(
-        world.until_deadline(),
-        (Duration::from_secs(5), vec![Output::Ping(1)])
-    );
-    let (after, outputs) = world.until_deadline();
-    assert_eq!((after, outputs.len()), (Duration::from_secs(5), 3));
-
-    let mut world = World::opened();
-    world.until_deadline();
-    world.input(Input::CallUp(true));
-    let (after, outputs) = world.until_deadline();
-    assert_eq!(
-        (after, outputs.len()),
-        (Duration::from_secs(5), 3),
-        "a ping on its way counts from here"
-    );
-}
-
-#[test]
-fn shorter_pings_than_those_of_a_call_stay_short() {
-    let mut quick = settings();
-    quick.ping_interval = Duration::from_secs(2);
-    quick.ping_timeout = Duration::from_secs(1);
-    let mut world = World::opened_with(quick, 0);
-    world.input(Input::CallUp(true));
-    assert_eq!(world.until_deadline().0, Duration::from_secs(2));
-    assert_eq!(world.until_deadline().0, Duration::from_secs(1));
-}
-
-#[test]
-fn after_a_call_pings_go_back_to_their_interval() {
-    let mut world = World::opened();
-    world.input(Input::CallUp(true));
-    world.until_deadline();
-    world.input(Input::CallUp(false));
-    world.link(LinkEvent::Pong);
-    assert_eq!(world.until_deadline().0, Duration::from_secs(20));
-}
-
-#[test]
-fn a_network_change_ends_the_waiting() {
-    let mut world = World::started();
-    for _ in 0..10 {
-        world.pass(Duration::from_secs(1));
-        world.fail(refused());
-        world.wait_for_next_try();
-    }
-    world.pass(Duration::from_secs(1));
-    world.fail(refused());
-    let attempt = world.session.attempt;
-    assert_eq!(world.input(Input::NetworkChanged), [open(attempt + 1, URL)]);
-}
-
-#[test]
-fn another_network_forgives_what_went_wrong_in_the_last() {
-    for seed in 0..20 {
-        let mut world = World::started_with(settings(), seed);
-        for _ in 0..10 {
-            world.fail(refused());
-            world.wait_for_next_try();
-        }
-        world.fail(refused());
-        world.pass(Duration::from_secs(1));
-        world.input(Input::NetworkChanged);
-        world.fail(refused());
-        assert!(world.wait_for_next_try() <= Duration::from_secs(1), "seed {seed}");
-    }
-}
-
-#[test]
-fn a_storm_of_network_changes_is_no_storm_of_tries() {
-    let mut world = World::started();
-    let mut tries = 0;
-    for _ in 0..100 {
-        world.lose(LinkFault::Connect(ConnectFault::Unreachable(
-            "192.0.2.1:443".parse().unwrap(),
-        )));
-        tries += opens(&world.input(Input::NetworkChanged));
-        world.pass(Duration::from_millis(100));
-        tries += opens(&world.input(Input::Deadline));
-    }
-    // One a second that the changes bring, and those of a back-off that begins anew.
-    assert!((10..=25).contains(&tries), "{tries} tries in 10 s");
-}
-
-#[test]
-fn a_network_change_while_connecting_begins_anew_after_a_head_start() {
-    let mut world = World::started();
-    world.pass(Duration::from_secs(2));
-    assert_eq!(world.input(Input::NetworkChanged), []);
-    let (after, outputs) = world.until_deadline();
-    assert_eq!(after, Duration::from_secs(3));
-    assert_eq!(outputs, [Output::Close(1, GOING_AWAY), open(2, URL)]);
-
-    world.pass(Duration::from_secs(6));
-    let outputs = world.input(Input::NetworkChanged);
-    assert_eq!(
-        outputs,
-        [Output::Close(2, GOING_AWAY), open(3, URL)],
-        "an old attempt is replaced at once"
-    );
-}
-
-#[test]
-fn an_attempt_that_fails_after_a_network_change_is_followed_at_once() {
-    let mut world = World::started();
-    world.pass(Duration::from_secs(2));
-    world.input(Input::NetworkChanged);
-    let outputs = world.lose(refused());
-    assert_eq!(outputs.last(), Some(&open(2, URL)));
-}
-
-#[test]
-fn an_attempt_that_opens_after_a_network_change_stays() {
-    let mut world = World::started();
-    world.input(Input::NetworkChanged);
-    world.link(LinkEvent::Opened);
-    assert_eq!(
-        world.until_deadline(),
-        (Duration::from_secs(20), vec![Output::Ping(1)])
-    );
-}
-
-#[test]
-fn a_network_change_while_open_asks_whether_the_bridge_is_still_there() {
-    let mut world = World::opened();
-    assert_eq!(world.input(Input::NetworkChanged), [Output::Ping(1)]);
-    assert_eq!(world.input(Input::NetworkChanged), [], "one ping asks for both");
-    let (after, outputs) = world.until_deadline();
-    assert_eq!(after, Duration::from_secs(5));
-    assert_eq!(outputs.last(), Some(&Output::Failed(Failure::PingUnanswered)));
-
-    let mut world = World::opened();
-    world.input(Input::NetworkChanged);
-    world.link(LinkEvent::Pong);
-    assert_eq!(
-        world.until_deadline(),
-        (Duration::from_secs(20), vec![Output::Ping(1)])
-    );
 }
 
 #[test]
@@ -430,59 +180,6 @@ fn events_that_make_no_sense_change_nothing() {
     world.wait_for_next_try();
     world.link(LinkEvent::Opened);
     assert_eq!(world.link(LinkEvent::Opened), []);
-}
-
-#[test]
-fn a_redirect_is_followed_and_told() {
-    let mut world = World::started();
-    let outputs = world.lose(http(307, None, Some("wss://bridge.example.com:8443/two")));
-    let told = connection(Status::Pending, Reason::ServerEndpointChanged);
-    assert_eq!(outputs, [told, open(2, "wss://bridge.example.com:8443/two")]);
-    world.link(LinkEvent::Opened);
-    world.lose(ended());
-    world.wait_for_next_try_to(URL);
-}
-
-#[test]
-fn a_redirect_on_the_way_of_every_retry_is_told_once() {
-    let mut world = World::started();
-    let mut told = 0;
-    for _ in 0..5 {
-        let outputs = world.lose(http(302, None, Some("/two")));
-        told += outputs
-            .iter()
-            .filter(|output| matches!(output, Output::Connection(_)))
-            .count();
-        world.fail(refused());
-        world.wait_for_next_try();
-    }
-    assert_eq!(told, 1);
-}
-
-#[test]
-fn redirects_in_a_circle_end_in_the_back_off() {
-    let mut world = World::started();
-    for _ in 0..MOST_HOPS {
-        let outputs = world.lose(http(308, None, Some(URL)));
-        assert_eq!(opens(&outputs), 1);
-    }
-    let outputs = world.lose(http(308, None, Some(URL)));
-    assert_eq!(
-        outputs,
-        [Output::Failed(Failure::Redirect(RedirectFault::TooMany))]
-    );
-    world.wait_for_next_try();
-    let outputs = world.lose(http(308, None, Some(URL)));
-    assert_eq!(opens(&outputs), 1, "each try may follow anew");
-}
-
-#[test]
-fn a_redirect_elsewhere_is_a_failure() {
-    let mut world = World::started();
-    let outputs = world.lose(http(301, None, Some("wss://evil.example.com/")));
-    let fault = RedirectFault::OtherHost("evil.example.com".to_owned());
-    assert_eq!(outputs, [Output::Failed(Failure::Redirect(fault))]);
-    world.wait_for_next_try_to(URL);
 }
 
 #[test]

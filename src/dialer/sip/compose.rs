@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::headers::{CSeq, Via};
+use super::uri::{Host, Scheme, Uri};
 use super::wire::{Abilities, Method, Request, Response, reason_phrase};
 use crate::chance::Chance;
 use crate::network::Transport;
@@ -37,6 +38,27 @@ pub fn via(transport: Transport, sent_by: SocketAddr, chance: &mut Chance) -> Vi
     let mut via = Via::new(transport, sent_by, &branch);
     via.parameters.set("rport", None);
     via
+}
+
+/// Where requests of theirs reach us.
+pub fn contact(identity: &Uri, dialled: Scheme, local: SocketAddr, transport: Transport) -> Uri {
+    let user = identity.user_decoded();
+    // RFC 3261 8.1.1.8: a sips request has a sips Contact.
+    let scheme = match dialled {
+        Scheme::Sips => Scheme::Sips,
+        Scheme::Sip | Scheme::Tel | Scheme::Other => Scheme::Sip,
+    };
+    let uri = Uri::build(
+        scheme,
+        user.as_deref(),
+        &Host::from(local.ip()),
+        Some(local.port()),
+    );
+    match transport {
+        Transport::Udp => uri,
+        Transport::Tls if scheme == Scheme::Sips => uri,
+        Transport::Tcp | Transport::Tls => uri.with_parameter("transport", Some(transport.in_lower_case())),
+    }
 }
 
 /// The ACK of a refused INVITE: it belongs to the INVITE's transaction (RFC 3261 17.1.1.3).

@@ -17,6 +17,12 @@ const ACCEPTED: usize = 32;
 const IDLE: Duration = Duration::from_secs(120);
 /// How long opening may take, by our clock: the edge has its own limits, which are shorter.
 const OPENING: Duration = Duration::from_secs(15);
+/// Between two keep-alives (contract, "SIP").
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// How long the answer to a keep-alive may take on a stream (RFC 5626 4.4.1).
+const PONG: Duration = Duration::from_secs(10);
+/// The keep-alive itself (RFC 5626 3.5.1); over datagrams it only holds the way open.
+const PING: &[u8] = b"\r\n\r\n";
 /// How many messages may wait for a flow to open.
 const WAITING: usize = 16;
 
@@ -26,6 +32,9 @@ struct Outgoing {
     state: OutgoingState,
     /// Since when nobody needs it.
     unused: Option<Moment>,
+    /// When it was last kept alive, while it has to be.
+    kept: Option<Moment>,
+    pongs: Pongs,
     reader: StreamReader,
 }
 
@@ -35,6 +44,17 @@ struct Outgoing {
 enum OutgoingState {
     Opening { waiting: Vec<Vec<u8>>, until: Moment },
     Open { local: SocketAddr },
+}
+
+/// Whether the far end answers keep-alives on a stream; only one that did so before has to (RFC 6223).
+/// ```text
+/// Unseen ──pong──→ Seen ⇄ Awaited
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pongs {
+    Unseen,
+    Seen,
+    Awaited { until: Moment },
 }
 
 /// A connection that others opened.
@@ -104,6 +124,8 @@ impl Flows {
                 target: target.clone(),
                 state,
                 unused: None,
+                kept: None,
+                pongs: Pongs::Unseen,
                 reader: StreamReader::new(),
             },
         );
@@ -258,11 +280,46 @@ impl Flows {
         }
     }
 
-    /// Closes flows that took too long to open, and silent connections of others, and says which.
+    /// Keeps those flows alive that the far end must find us on.
+    pub fn keep_alive(&mut self, now: Now, is_wanted: impl Fn(&Target) -> bool) {
+        for (flow, outgoing) in &mut self.outgoing {
+            if !matches!(outgoing.state, OutgoingState::Open { .. }) || !is_wanted(&outgoing.target) {
+                (outgoing.kept, outgoing.pongs) = (None, Pongs::Unseen);
+                continue;
+            }
+            let kept = *outgoing.kept.get_or_insert(now.moment);
+            if kept + KEEP_ALIVE > now.moment {
+                continue;
+            }
+            outgoing.kept = Some(now.moment);
+            if outgoing.pongs == Pongs::Seen {
+                outgoing.pongs = Pongs::Awaited {
+                    until: now.moment + PONG,
+                };
+            }
+            let path = Path {
+                flow: *flow,
+                to: None,
+                is_reliable: outgoing.target.transport.is_stream(),
+            };
+            self.outputs.push_back(Output::Transmit(path, PING.to_vec()));
+        }
+    }
+
+    /// The far end answered a keep-alive.
+    pub fn note_pong(&mut self, flow: FlowId) {
+        if let Some(outgoing) = self.outgoing.get_mut(&flow) {
+            outgoing.pongs = Pongs::Seen;
+        }
+    }
+
+    /// Closes flows that took too long to open or to answer a keep-alive, and silent connections of others, and says which.
     pub fn close_expired(&mut self, now: Now) -> Vec<(FlowId, Option<Target>, SocketAddr)> {
         let slow = self.outgoing.iter().filter(|(_, outgoing)| match outgoing.state {
             OutgoingState::Opening { until, .. } => until <= now.moment,
-            OutgoingState::Open { .. } => false,
+            OutgoingState::Open { .. } => {
+                matches!(outgoing.pongs, Pongs::Awaited { until } if until <= now.moment)
+            }
         });
         let slow =
             slow.map(|(flow, outgoing)| (*flow, Some(outgoing.target.clone()), outgoing.target.address));
@@ -305,6 +362,19 @@ impl Flows {
                 why: "SIP connection that nobody needs",
             })
         });
-        Deadline::earliest(opening.chain(idle).chain(unused))
+        let kept = self.outgoing.values().map(|outgoing| {
+            outgoing.kept.map(|kept| Deadline {
+                at: kept + KEEP_ALIVE,
+                why: "SIP connection is kept alive",
+            })
+        });
+        let pongs = self.outgoing.values().map(|outgoing| match outgoing.pongs {
+            Pongs::Awaited { until } => Some(Deadline {
+                at: until,
+                why: "SIP keep-alive is answered",
+            }),
+            Pongs::Unseen | Pongs::Seen => None,
+        });
+        Deadline::earliest(opening.chain(idle).chain(unused).chain(kept).chain(pongs))
     }
 }

@@ -20,6 +20,7 @@ pub mod locate;
 pub mod offer_answer;
 pub mod outbound_call;
 pub mod recovery;
+pub mod registration;
 pub mod request;
 #[cfg(test)]
 mod tests;

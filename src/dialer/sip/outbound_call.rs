@@ -242,6 +242,11 @@ impl OutboundCall {
         }
     }
 
+    /// Whether the far end must find us on the flow to this target.
+    pub fn keeps(&self, target: &Target) -> bool {
+        matches!(self.state, State::Confirmed(_)) && self.needs(target)
+    }
+
     /// Whether a request of theirs belongs to its dialog.
     pub fn owns(&self, request: &Request) -> bool {
         match &self.state {

@@ -15,6 +15,7 @@ mod harness;
 mod privacy;
 mod promises;
 mod recovery;
+mod registration;
 mod services;
 mod tls;
 mod transcript;

@@ -11,6 +11,7 @@ use super::leg::Profile;
 use super::listening::Listening;
 use super::locate::Target;
 use super::outbound_call::OutboundCall;
+use super::registration::Registration;
 use super::request::OutgoingRequest;
 use super::transaction::table::{Owner, Transactions};
 use crate::call::{CallCommand, CallEvent, CallId, EndReason};
@@ -31,6 +32,9 @@ use recovering::Recovery;
 /// only late answers to wait for.
 const OWNERS: usize = 2 * Slot::DIALOGS as usize;
 
+/// Whose the requests of our registration are; calls and farewells have higher numbers.
+const REGISTRATION: Owner = Owner(0);
+
 /// Who a request belongs to.
 enum Party {
     Call(Box<OutboundCall>),
@@ -48,6 +52,7 @@ pub struct UserAgent {
     flows: Flows,
     transactions: Transactions,
     parties: BTreeMap<Owner, Party>,
+    registration: Option<Registration>,
     /// Requests that wait for the name servers, or for a transaction to end.
     requests: Vec<OutgoingRequest>,
     questions: BTreeMap<QueryId, Asker>,
@@ -81,6 +86,7 @@ impl UserAgent {
             flows: Flows::default(),
             transactions: Transactions::default(),
             parties: BTreeMap::new(),
+            registration: None,
             requests: Vec::new(),
             questions: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -156,6 +162,11 @@ impl UserAgent {
 
     fn names(&mut self, now: Now, query: QueryId, answer: NamesAnswer) {
         match self.questions.remove(&query) {
+            Some(Asker::Call(REGISTRATION)) => {
+                if let Some(registration) = &mut self.registration {
+                    registration.handle_names(now, answer);
+                }
+            }
             Some(Asker::Call(owner)) => {
                 if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
                     placed.handle_names(now, answer);
@@ -223,6 +234,10 @@ impl UserAgent {
         self.transactions.handle_fault(flow, fault);
         self.drain_transactions(now);
         let Some(target) = target else { return };
+        self.connecting.remove(&(REGISTRATION, target.clone()));
+        if let Some(registration) = &mut self.registration {
+            registration.handle_lost(now, &target, fault);
+        }
         let waiting: Vec<Owner> = self
             .connecting
             .iter()
@@ -247,6 +262,9 @@ impl UserAgent {
         self.drain_requests(now);
         self.transactions.handle_deadline(now);
         self.drain_transactions(now);
+        if let Some(registration) = &mut self.registration {
+            registration.handle_deadline(now);
+        }
         for party in self.parties.values_mut() {
             match party {
                 Party::Call(placed) => placed.handle_deadline(now),
@@ -260,7 +278,7 @@ impl UserAgent {
         loop {
             self.drain_transactions(now);
             let owners: Vec<Owner> = self.parties.keys().copied().collect();
-            let mut is_done = true;
+            let mut is_done = !self.drain_party(now, REGISTRATION);
             for owner in owners {
                 is_done &= !self.drain_party(now, owner);
             }
@@ -270,14 +288,26 @@ impl UserAgent {
         }
         self.forget_what_is_over();
         let (transactions, parties, requests) = (&self.transactions, &self.parties, &self.requests);
-        let connecting = &self.connecting;
+        let (connecting, registration) = (&self.connecting, &self.registration);
         self.flows.close_unused(now, |flow, target| {
             transactions.uses(flow)
                 || connecting.iter().any(|(_, wanted)| wanted == target)
+                || registration
+                    .as_ref()
+                    .is_some_and(|registration| registration.needs(target))
                 || requests.iter().any(OutgoingRequest::is_locating)
                 || parties.values().any(|party| match party {
                     Party::Call(placed) => placed.needs(target),
                     Party::Farewell(farewell) => farewell.needs(target),
+                })
+        });
+        self.flows.keep_alive(now, |target| {
+            registration
+                .as_ref()
+                .is_some_and(|registration| registration.keeps(target))
+                || parties.values().any(|party| match party {
+                    Party::Call(placed) => placed.keeps(target),
+                    Party::Farewell(_) => false,
                 })
         });
         self.drain_flows();
@@ -364,7 +394,22 @@ impl Dialer for UserAgent {
             Input::Flow(flow, event) => self.flow(now, flow, event),
             Input::Names(query, answer) => self.names(now, query, answer),
             Input::Media(call, event) => self.media(now, call, event),
-            Input::Settings(settings) => self.profile = Arc::new(Profile::new(settings.sip)),
+            Input::NetworkChanged => {
+                if let Some(registration) = &mut self.registration {
+                    registration.handle_network_change(now);
+                }
+            }
+            Input::Stop => {
+                if let Some(registration) = &mut self.registration {
+                    registration.stop(now);
+                }
+            }
+            Input::Settings(settings) => {
+                self.profile = Arc::new(Profile::new(settings.sip));
+                if let Some(registration) = &mut self.registration {
+                    registration.take_profile(now, self.profile.clone());
+                }
+            }
             Input::Deadline => self.deadline(now),
         }
         self.settle(now);
@@ -379,16 +424,29 @@ impl Dialer for UserAgent {
             Party::Call(placed) => placed.next_deadline(),
             Party::Farewell(farewell) => farewell.next_deadline(),
         });
-        let others = [self.flows.next_deadline(), self.transactions.next_deadline()];
+        let registration = self.registration.as_ref();
+        let others = [
+            self.flows.next_deadline(),
+            self.transactions.next_deadline(),
+            registration.and_then(Registration::next_deadline),
+        ];
         let requests = self.requests.iter().map(OutgoingRequest::next_deadline);
         Deadline::earliest(parties.chain(others).chain(requests))
     }
 
+    fn is_registered(&self, now: Now) -> Option<bool> {
+        let is_wanted = !self.profile.settings.registrar.is_empty();
+        let registration = self.registration.as_ref();
+        is_wanted.then(|| registration.is_some_and(|registration| registration.is_proven(now)))
+    }
+
     fn is_quiet(&self) -> bool {
-        self.parties.values().all(|party| match party {
-            Party::Call(_) => false,
-            Party::Farewell(farewell) => !farewell.is_pending(),
-        })
+        let is_leaving = self.registration.as_ref().is_some_and(Registration::is_pending);
+        !is_leaving
+            && self.parties.values().all(|party| match party {
+                Party::Call(_) => false,
+                Party::Farewell(farewell) => !farewell.is_pending(),
+            })
     }
 }
 

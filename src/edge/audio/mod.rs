@@ -19,12 +19,14 @@ mod devices;
 mod outbox;
 mod pacer;
 mod ports;
+mod pulse;
 #[cfg(test)]
 mod tests;
 
 pub use devices::try_card;
 use outbox::Outbox;
 use pacer::{Order, Pacer};
+use pulse::{Pulse, Pulses};
 
 /// The audio of all calls.
 pub struct Audio {
@@ -36,6 +38,7 @@ pub struct Audio {
     /// The pacer of a call without voices that sounds: it rings, or it is over. One call at a time has the
     /// loudspeaker; dropping this ends the tone.
     sounding: Option<(CallId, SyncSender<Order>)>,
+    pulses: Pulses,
 }
 
 /// ```text
@@ -59,6 +62,7 @@ impl Audio {
             loudspeaker: Loudspeaker::default(),
             calls: BTreeMap::new(),
             sounding: None,
+            pulses: Pulses::default(),
         }
     }
 
@@ -74,6 +78,11 @@ impl Audio {
             // One that is over needs none.
             let _ = orders.try_send(Order::Set(loudspeaker));
         }
+    }
+
+    /// Whether every pacer has kept its beat since this was asked last.
+    pub fn keeps_its_beat(&mut self) -> bool {
+        self.pulses.have_beaten()
     }
 
     /// From the next call on these count.
@@ -201,8 +210,15 @@ impl Audio {
     }
 
     fn spawn(&mut self, call: CallId) -> io::Result<SyncSender<Order>> {
-        let outbox = Outbox::new(call, self.wakes.clone());
-        Pacer::spawn(&self.settings, self.loudspeaker, outbox, self.chance.fork())
+        let (outbox, pulse) = (Outbox::new(call, self.wakes.clone()), Pulse::default());
+        self.pulses.watch(&pulse);
+        Pacer::spawn(
+            &self.settings,
+            self.loudspeaker,
+            outbox,
+            pulse,
+            self.chance.fork(),
+        )
     }
 
     /// Passes an order on; says why it could not.

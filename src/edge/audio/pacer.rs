@@ -14,6 +14,7 @@ use super::device::Device;
 use super::devices::Configured;
 use super::outbox::Outbox;
 use super::ports;
+use super::pulse::Pulse;
 use crate::call::{CallId, DigitScript};
 use crate::chance::Chance;
 use crate::media::call_tones::Playing;
@@ -61,6 +62,7 @@ pub struct Pacer {
     fader: Fader,
     device: Device,
     outbox: Outbox,
+    pulse: Pulse,
     chance: Chance,
     beat: Beat,
     /// Datagrams that may still be taken in this beat.
@@ -137,6 +139,7 @@ impl Pacer {
         settings: &Settings,
         loudspeaker: Loudspeaker,
         outbox: Outbox,
+        pulse: Pulse,
         chance: Chance,
     ) -> io::Result<SyncSender<Order>> {
         let (orders, taken) = sync_channel(MOST_ORDERS);
@@ -155,6 +158,7 @@ impl Pacer {
                     fader: Fader::new(loudspeaker),
                     device: Device::start(devices),
                     outbox,
+                    pulse,
                     chance,
                     beat: Beat::begin(beat::now()),
                     patience: MOST_DATAGRAMS,
@@ -209,6 +213,7 @@ impl Pacer {
             self.beat = Beat::begin(beat::now());
         }
         while self.obey() {
+            self.pulse.beat();
             self.tick();
             if self.is_over() {
                 return;

@@ -4,6 +4,7 @@ use super::{Audio, OutboundCall, State};
 use crate::call::{CallEvent, EndReason, EndedHere};
 use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::leg::{Act, Leg};
+use crate::dialer::sip::locate;
 use crate::media;
 use crate::network::ConnectFault;
 use crate::time::Now;
@@ -40,9 +41,12 @@ impl OutboundCall {
     }
 
     pub(super) fn unreachable_reason(&self, fault: ConnectFault) -> EndReason {
-        match self.identity.route {
-            Some(_) => EndReason::ProxyUnreachable(fault),
-            None => EndReason::Unreachable(fault),
+        let registrar = locate::read_uri(&self.profile.settings.registrar).ok();
+        let is_at_registrar = registrar.is_some_and(|registrar| registrar.host() == self.identity.uri.host());
+        if self.identity.route.is_some() || is_at_registrar {
+            EndReason::ProxyUnreachable(fault)
+        } else {
+            EndReason::Unreachable(fault)
         }
     }
 

@@ -16,7 +16,7 @@ use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
 use crate::dialer::sip::recovery::{self, RecordedState};
 use crate::dialer::sip::request::Whither;
 use crate::dialer::sip::transaction::Failure;
-use crate::dialer::sip::uri::{Host, Scheme, Uri};
+use crate::dialer::sip::uri::Scheme;
 use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::media::{self, Direction};
 use crate::network::Transport;
@@ -111,7 +111,7 @@ impl OutboundCall {
         let identity = &self.identity;
         let mut request = Request::new(Method::Invite, identity.uri.clone());
         let via = compose::via(transport, local, &mut self.chance);
-        let contact = contact(&identity.from.uri, identity.uri.scheme(), local, transport);
+        let contact = compose::contact(&identity.from.uri, identity.uri.scheme(), local, transport);
         let headers = &mut request.headers;
         headers.push("Via", via.to_string());
         if let Some(route) = &identity.route {
@@ -467,27 +467,6 @@ impl OutboundCall {
                 self.connect(now, others, Some(fault));
             }
         }
-    }
-}
-
-/// Where requests of theirs reach us.
-fn contact(identity: &Uri, dialled: Scheme, local: SocketAddr, transport: Transport) -> Uri {
-    let user = identity.user_decoded();
-    // RFC 3261 8.1.1.8: a sips request has a sips Contact.
-    let scheme = match dialled {
-        Scheme::Sips => Scheme::Sips,
-        Scheme::Sip | Scheme::Tel | Scheme::Other => Scheme::Sip,
-    };
-    let uri = Uri::build(
-        scheme,
-        user.as_deref(),
-        &Host::from(local.ip()),
-        Some(local.port()),
-    );
-    match transport {
-        Transport::Udp => uri,
-        Transport::Tls if scheme == Scheme::Sips => uri,
-        Transport::Tcp | Transport::Tls => uri.with_parameter("transport", Some(transport.in_lower_case())),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::call::{CallCommand, CallEvent, CallId, DialTarget, EndedHere, Protoco
 use crate::chance::Chance;
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::user_agent::UserAgent;
-use crate::dialer::sip::wire::{Message, Request, Response, StreamItem, StreamReader, read_datagram};
+use crate::dialer::sip::wire::{
+    Message, Request, Response, StreamItem, StreamReader, is_keep_alive, read_datagram,
+};
 use crate::dialer::{self, Dialer, Input, Output, Parts};
 use crate::media;
 use crate::network::{
@@ -52,6 +54,8 @@ pub struct World {
     pub distrusted: BTreeMap<SocketAddr, CertFault>,
     /// Local ports that are taken.
     pub taken: BTreeSet<u16>,
+    /// When a keep-alive left, and where.
+    pub kept_alive: Vec<(Moment, FlowId)>,
     /// Whether NAPTR and SRV are questions to answer; else there are none.
     pub has_services: bool,
     /// Whether the audio side has a socket.
@@ -94,6 +98,7 @@ impl World {
             slow: BTreeSet::new(),
             distrusted: BTreeMap::new(),
             taken: BTreeSet::new(),
+            kept_alive: Vec::new(),
             has_services: false,
             has_audio: true,
             readers: BTreeMap::new(),
@@ -266,11 +271,17 @@ impl World {
             let reader = self.readers.entry(flow).or_default();
             reader.push(bytes);
             while let Some(item) = reader.next() {
-                if let StreamItem::Message(message) = item.expect("our messages can be read") {
-                    self.sent.push_back(Sent { at, flow, message });
+                match item.expect("our messages can be read") {
+                    StreamItem::Message(message) => self.sent.push_back(Sent { at, flow, message }),
+                    StreamItem::KeepAlivePing => self.kept_alive.push((at, flow)),
+                    StreamItem::KeepAlivePong => {}
                 }
             }
         } else {
+            if is_keep_alive(bytes) {
+                self.kept_alive.push((at, flow));
+                return;
+            }
             match read_datagram(bytes) {
                 Ok(message) => self.sent.push_back(Sent { at, flow, message }),
                 // A refusal repeats what was malformed.

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::harness::{Sent, World};
 use super::settings;
 use crate::call::{CallCommand, CallEvent, CallId, DigitScript, EndedHere};
-use crate::dialer::Input;
 use crate::dialer::sip::Settings;
 use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::uri::Uri;
 use crate::dialer::sip::wire::{Message, Method, Request, Response, reason_phrase};
+use crate::dialer::{Dialer, Input};
 use crate::media::{self, Direction};
 use crate::network::{ConnectFault, FlowEvent, FlowId, NamesAnswer, Naptr, Question, Srv};
 use crate::record::Restored;
@@ -76,7 +76,7 @@ pub fn play_with(settings: Settings, transcript: &str) -> World {
             "<" => player.receive(words),
             "=" => player.expect_event(rest.trim()),
             "~" => player.expect_media(rest.trim()),
-            "?" => player.expect_opening(words),
+            "?" => player.check_state(words),
             "$" => player.expect_record(rest.trim()),
             "@" => player.pass(rest.trim()),
             other => panic!("{}: unknown {other}", player.line),
@@ -142,6 +142,8 @@ impl Player {
                 let number = words.pop_front().expect("a number");
                 self.receive_response_to(Some(number), words);
             }
+            "network" => self.world.input(Input::NetworkChanged),
+            "stop" => self.world.input(Input::Stop),
             "services" => self.world.has_services = true,
             "naptr" => self.answer_services(words, "NAPTR"),
             "srv" => self.answer_services(words, "SRV"),
@@ -210,10 +212,25 @@ impl Player {
         assert_eq!(self.world.answer_services(answer), question, "{}", self.line);
     }
 
-    /// `? opening ADDRESS …`: these connections and no others are being opened.
-    fn expect_opening(&self, mut words: VecDeque<&str>) {
-        assert_eq!(words.pop_front(), Some("opening"), "{}", self.line);
-        assert_eq!(self.world.opening(), addresses(words), "{}", self.line);
+    /// `? opening ADDRESS …`: these connections and no others are being opened; `? registered yes|no`, `? quiet yes|no`:
+    /// what the dialer says of itself; `? kept-alive COUNT`: so many keep-alives have left.
+    fn check_state(&self, mut words: VecDeque<&str>) {
+        let line = &self.line;
+        let is_yes = |words: &VecDeque<&str>| words.front() == Some(&"yes");
+        match words.pop_front().unwrap_or_default() {
+            "opening" => assert_eq!(self.world.opening(), addresses(words), "{line}"),
+            "registered" => {
+                let found = self.world.agent.is_registered(self.world.now);
+                assert_eq!(found, Some(is_yes(&words)), "{line}");
+            }
+            "quiet" => assert_eq!(self.world.agent.is_quiet(), is_yes(&words), "{line}"),
+            "kept-alive" => assert_eq!(
+                words.front(),
+                Some(&&*self.world.kept_alive.len().to_string()),
+                "{line}"
+            ),
+            other => panic!("{line}: unknown state {other}"),
+        }
     }
 
     fn expect_message(&mut self, mut words: VecDeque<&str>) {

@@ -34,7 +34,8 @@ impl UserAgent {
                 Ok(StreamItem::KeepAlivePing) if self.flows.is_accepted(flow) => {
                     self.transmit(path, PONG.to_vec())
                 }
-                Ok(StreamItem::KeepAlivePing | StreamItem::KeepAlivePong) => {}
+                Ok(StreamItem::KeepAlivePong) => self.flows.note_pong(flow),
+                Ok(StreamItem::KeepAlivePing) => {}
                 Err(malformed) => {
                     self.refuse_malformed(path, from, &malformed);
                     if malformed.fatal {

@@ -1,6 +1,6 @@
 //! What calls and farewells want, carried out.
 
-use super::{Asker, OWNERS, Party, UserAgent, next_flow};
+use super::{Asker, OWNERS, Party, REGISTRATION, UserAgent, next_flow};
 use crate::dialer::Output;
 use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::headers::CSeq;
@@ -21,10 +21,11 @@ impl UserAgent {
     pub(super) fn drain_party(&mut self, now: Now, owner: Owner) -> bool {
         let mut had_any = false;
         loop {
+            let registration = self.registration.as_mut().filter(|_| owner == REGISTRATION);
             let act = match self.parties.get_mut(&owner) {
                 Some(Party::Call(placed)) => placed.poll_output(),
                 Some(Party::Farewell(farewell)) => farewell.poll_output(),
-                None => None,
+                None => registration.and_then(|registration| registration.poll_output()),
             };
             let Some(act) = act else { return had_any };
             had_any = true;
@@ -150,15 +151,21 @@ impl UserAgent {
                 Transport::Udp | Transport::Tcp => port.unwrap_or(source.port()),
                 Transport::Tls => source.port(),
             };
-            if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
-                placed.handle_connected(now, Reached { target, source, port });
+            let reached = Reached { target, source, port };
+            match (self.parties.get_mut(&owner), &mut self.registration) {
+                (Some(Party::Call(placed)), _) => placed.handle_connected(now, reached),
+                (None, Some(registration)) if owner == REGISTRATION => {
+                    registration.handle_connected(now, reached);
+                }
+                (Some(Party::Farewell(_)) | None, _) => {}
             }
         }
-        let parties = &self.parties;
+        let (parties, registration) = (&self.parties, self.registration.as_ref());
         self.connecting
             .retain(|(owner, target)| match parties.get(owner) {
                 Some(Party::Call(placed)) => placed.needs(target),
-                Some(Party::Farewell(_)) | None => false,
+                Some(Party::Farewell(_)) => false,
+                None => *owner == REGISTRATION && registration.is_some_and(|wants| wants.needs(target)),
             });
     }
 
@@ -252,7 +259,11 @@ impl UserAgent {
         match self.parties.get_mut(&owner) {
             Some(Party::Call(placed)) => placed.handle_response(now, response),
             Some(Party::Farewell(farewell)) => farewell.handle_response(now, response),
-            None => {}
+            None => {
+                if let Some(registration) = self.registration.as_mut().filter(|_| owner == REGISTRATION) {
+                    registration.handle_response(now, response);
+                }
+            }
         }
         self.drain_party(now, owner);
     }
@@ -262,7 +273,11 @@ impl UserAgent {
         match self.parties.get_mut(&owner) {
             Some(Party::Call(placed)) => placed.handle_failure(now, &cseq, failure),
             Some(Party::Farewell(farewell)) => farewell.handle_failure(now, &cseq.method, &failure),
-            None => {}
+            None => {
+                if let Some(registration) = self.registration.as_mut().filter(|_| owner == REGISTRATION) {
+                    registration.handle_failure(now, cseq.number, &failure);
+                }
+            }
         }
     }
 

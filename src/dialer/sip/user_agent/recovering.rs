@@ -7,6 +7,7 @@ use crate::dialer::Output;
 use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::listening::Listening;
 use crate::dialer::sip::recovery::Record;
+use crate::dialer::sip::registration::Registration;
 use crate::dialer::sip::transaction::table::Owner;
 use crate::record::Slot;
 use crate::time::Now;
@@ -54,6 +55,9 @@ impl UserAgent {
             tracing::info!(found, "dialogs that the last process left behind are being ended");
         }
         self.recovery = Recovery::Ending { found, pending };
+        if !self.profile.settings.registrar.is_empty() {
+            self.registration = Registration::start(now, self.profile.clone(), self.chance.fork());
+        }
     }
 
     pub(super) fn tell_recovered(&mut self) {

@@ -503,11 +503,9 @@ mod tests {
             let heard = heard.make_contiguous();
             assert!(heard.len().abs_diff(to as usize) <= to as usize / 50);
             let steady = &heard[heard.len() / 4..heard.len() * 3 / 4];
-            let mut level = Level::default();
-            steady
-                .chunks(to as usize / 50)
-                .for_each(|frame| level.hear(frame));
-            assert!((level.dbfs() + 13.3).abs() < 0.1, "{from} {to}: {}", level.dbfs());
+            let energy: f64 = steady.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+            let level = (energy / steady.len() as f64).sqrt() / (10_000.0 / 2.0_f64.sqrt());
+            assert!((0.99..1.01).contains(&level), "{from} {to}: {level}");
             let rises = steady
                 .windows(2)
                 .filter(|pair| pair[0] < 0 && pair[1] >= 0)
