@@ -61,6 +61,15 @@ impl Suite {
         }
     }
 
+    /// How far from its end the flag of encryption stands in a report: before the index, behind which RFC 3711 3.4 has the
+    /// tag, and RFC 7714 9 nothing.
+    fn report_flag(self) -> usize {
+        match self {
+            Self::AeadAes256Gcm | Self::AeadAes128Gcm => 4,
+            Self::AesCm128HmacSha1_80 => 14,
+        }
+    }
+
     /// Bytes of the master key and of the salt behind it.
     fn lengths(self) -> (usize, usize) {
         (self.profile().key_len(), self.profile().salt_len())
@@ -235,6 +244,11 @@ impl Opener {
     /// The plain report (SRTCP); `None` for what is forged, damaged or a copy.
     pub fn open_report(&mut self, report: &[u8]) -> Option<Vec<u8>> {
         if report.len() < SHORTEST_REPORT {
+            return None;
+        }
+        // One that says that it is not encrypted would not be authenticated either: none of our suites makes such.
+        let flag = report.len().checked_sub(self.key.suite.report_flag())?;
+        if report.get(flag)? & 0x80 == 0 {
             return None;
         }
         let source: [u8; 4] = report.get(REPORT_SOURCE)?.try_into().ok()?;
