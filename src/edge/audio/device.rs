@@ -302,6 +302,7 @@ fn lost(news: &SyncSender<Event>, why: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::TICK;
 
     #[test]
     fn frames_go_both_ways_and_the_last_is_written_before_the_end() {
@@ -317,9 +318,11 @@ mod tests {
     fn the_microphone_is_open_only_while_it_is_wanted() {
         let (opened, count) = std::sync::mpsc::channel();
         let (written, seen) = std::sync::mpsc::channel();
+        let alive = Arc::new(());
+        let given = Arc::clone(&alive);
         let microphone = move || -> Box<dyn Microphone> {
             let _ = opened.send(());
-            Box::new(Sevens)
+            Box::new(Alive(Arc::clone(&given)))
         };
         let mut device = Device::start(Pair(microphone, Some(Tell(written))));
         device.say([3; FRAME]);
@@ -329,11 +332,10 @@ mod tests {
             device.open_microphone(true);
             eventually(|| device.listen() == [7; FRAME]);
             device.open_microphone(false);
+            // This test and the closure hold one each.
+            eventually(|| Arc::strong_count(&alive) == 2);
             // What had been heard before is no longer given when it is opened again much later.
-            eventually(|| {
-                device.wake();
-                device.listen() == [0; FRAME]
-            });
+            eventually(|| device.listen() == [0; FRAME]);
         }
         assert_eq!(count.try_iter().count(), 2);
         assert!(device.end());
@@ -489,6 +491,15 @@ mod tests {
     const FINISHED: Frame = [-1; FRAME];
 
     struct Sevens;
+
+    /// Gives sevens while it is held.
+    struct Alive(#[expect(dead_code, reason = "its count tells who holds it")] Arc<()>);
+
+    impl Microphone for Alive {
+        fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
+            Sevens.read(frame)
+        }
+    }
     struct Panics;
     struct Fails;
     struct Hangs {
@@ -576,7 +587,8 @@ mod tests {
         let guard = beat::now() + Duration::from_secs(10);
         while !condition() {
             assert!(beat::now() < guard, "waited for ten seconds");
-            thread::yield_now();
+            // As the pacer asks: who asks more often finds a device that hangs.
+            beat::sleep_until(beat::now() + TICK);
         }
     }
 }

@@ -67,11 +67,11 @@ fn unrecoverable_error() {
     let mut home = Home::new(&bridge);
     home.set("bridge.token_file", "\"bridge-token\"")
         .set("bridge.reconnect_max", "\"1h\"");
-    home.write("bridge-token", "forbidden\n");
+    home.write("bridge-token", "token-of-yesterday\n");
     let room = Watched::of(bridge, home);
     room.is_signed("UNRECOVERABLE_ERROR", "UNAUTHORIZED_CLIENT");
     room.bridge.welcome(Welcome::Accept);
-    room.home.write("bridge-token", "admitted\n");
+    room.home.write("bridge-token", "token-of-tomorrow\n");
     room.is_signed("REFRESHED", "NO_ERROR");
     room.meetd.stop();
 }
