@@ -4,9 +4,9 @@
 use crate::alexa::messages::outcome::{ErrorType, Refusal};
 use crate::call::CallCommand;
 
-use super::journal;
 use super::room::Room;
 use super::state::{Call, InMeeting, Placing, State};
+use super::{Settings, journal};
 
 /// What the meeting hears of the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,17 @@ impl Room {
     pub(super) fn give_microphone(&mut self, assistant_listens: bool) {
         let was_in_dialog = self.is_in_dialog();
         self.assistant_listens = assistant_listens;
+        self.follow_dialog(was_in_dialog);
+    }
+
+    /// The settings were read again; whether a dialog mutes the microphone counts at once.
+    pub(super) fn take_settings(&mut self, settings: Settings) {
+        let was_in_dialog = self.is_in_dialog();
+        self.settings = settings;
+        self.follow_dialog(was_in_dialog);
+    }
+
+    fn follow_dialog(&mut self, was_in_dialog: bool) {
         let is_in_dialog = self.is_in_dialog();
         if was_in_dialog == is_in_dialog {
             return;

@@ -169,7 +169,7 @@ impl Room {
             Input::SendDigits { call, signal } => self.press_for_message(call.as_deref(), &signal),
             Input::StopCall { call } => self.stop_call(now, call.as_deref()),
             Input::StopForeground => self.end(now, EndedHere::Asked, None, Then::Idle),
-            Input::Settings(settings) => self.settings = *settings,
+            Input::Settings(settings) => self.take_settings(*settings),
             Input::Leave => self.end(now, EndedHere::Stopped, None, Then::Close),
             Input::Deadline => {}
         }

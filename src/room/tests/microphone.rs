@@ -51,6 +51,18 @@ fn during_a_dialog_the_meeting_hears_nothing() {
 }
 
 #[test]
+fn a_reloaded_mute_during_dialog_counts_in_the_dialog_that_goes_on() {
+    let (mut world, call) = World::in_meeting("77", |_| {});
+    assert_eq!(listens(&mut world, true), [Said::Mute(call, true)]);
+    for mutes in [false, true] {
+        let mut settings = settings_for_tests();
+        settings.mute_during_dialog = mutes;
+        world.tell(Input::Settings(Box::new(settings)));
+        assert_eq!(world.said(), [Said::Mute(call, mutes)]);
+    }
+}
+
+#[test]
 fn a_call_that_is_placed_in_a_dialog_is_silent_from_its_first_packet() {
     let mut world = World::new();
     world.tell(Input::AssistantListens(true));

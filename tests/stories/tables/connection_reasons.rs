@@ -96,6 +96,38 @@ fn dns_timedout() {
     );
     room.stands_at("PENDING", "DNS_TIMEDOUT");
     room.meetd.stop();
+    silent_name_server();
+}
+
+/// In a network of its own, where the name server is an address at which nobody is.
+fn silent_name_server() {
+    let bridge = Bridge::start_with(Welcome::Accept, None);
+    let mut home = Home::new(&bridge);
+    home.set("bridge.url", "\"ws://bridge.example.com/rooms/1\"")
+        .set("bridge.allow_plaintext", "true")
+        .set("bridge.connect_timeout", "\"1s\"");
+    let servers = home.write("resolv.conf", "nameserver 192.0.2.53\n");
+    let network = format!(
+        "ip link set lo up && ip route add 192.0.2.0/24 dev lo && mount --bind {} /etc/resolv.conf",
+        servers.display()
+    );
+    let tried = Command::new("unshare")
+        .args(["--net", "--mount", "sh", "-c", &network])
+        .output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        return println!("skipped: no network of our own can be made here (it needs root and iproute2)");
+    }
+    let script = format!("{network} && exec \"$@\"");
+    let meetd = home.start_under(&["unshare", "--net", "--mount", "sh", "-c", &script, "sh"]);
+    meetd.said.wait_for("the first try", |said| {
+        let slow = "no name server answered for bridge.example.com in time";
+        said.lines.iter().any(|line| line.contains(slow)).then_some(())
+    });
+    let status = home.status();
+    assert_eq!(status["connection"]["status"], "PENDING");
+    assert_eq!(status["connection"]["reason"], "DNS_TIMEDOUT");
+    meetd.stop();
+    drop(bridge);
 }
 
 #[test]
