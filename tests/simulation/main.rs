@@ -11,10 +11,13 @@
 mod checks;
 mod disk;
 mod far_end;
+mod frames;
 mod log;
 mod names;
 mod network;
 mod once;
+#[path = "../peers/mod.rs"]
+mod peers;
 mod plan;
 mod reference;
 mod run;

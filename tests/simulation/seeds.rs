@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use meetd::chance::Chance;
 
 use crate::checks::Broken;
+use crate::frames;
 use crate::log::Log;
+use crate::peers;
 use crate::plan::{self, Step};
 use crate::run;
 
@@ -61,6 +63,9 @@ fn every_promise_holds_in_every_life() {
     if let Some(seed) = failed.iter().min() {
         tell(*seed);
     }
+    let shapes = frames::of_each_shape();
+    assert!(shapes.len() > 10, "{} shapes", shapes.len());
+    peers::frames::all_fit(&shapes);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use meetd::time::{Moment, Now};
 
 use crate::disk::Disk;
 use crate::far_end::FarEnd;
+use crate::frames;
 use crate::names::NamesFault;
 use crate::network::Network;
 
@@ -479,6 +480,7 @@ impl World {
         match frame {
             Frame::Text(text) => {
                 let value = serde_json::from_str(&text).expect("frames of ours are JSON");
+                frames::sent(&value);
                 self.bridge.frames.push((self.now, link, value));
             }
             Frame::Ping => self.later(
