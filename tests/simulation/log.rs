@@ -23,6 +23,8 @@ impl Log {
             .without_time()
             .with_writer(self.clone())
             .finish();
+        // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         tracing::subscriber::with_default(subscriber, life)
     }
 

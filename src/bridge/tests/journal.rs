@@ -163,6 +163,8 @@ fn journal_of(story: impl FnOnce()) -> Vec<String> {
         .without_time()
         .with_writer(page.clone())
         .finish();
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(subscriber, story);
     let bytes = page.0.lock().unwrap().clone();
     String::from_utf8(bytes)

@@ -101,6 +101,8 @@ fn lines_that_nobody_takes_are_counted_and_said() {
     let (layer, journal) = layer(Box::new(Gated(gate, Arc::clone(&seen)))).unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
     let said = QUEUE + 10;
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(subscriber, || {
         for _ in 0..said {
             tracing::info!("line");
@@ -133,6 +135,8 @@ fn the_lines_of_a_turn_leave_when_it_ends_and_a_warning_at_once_with_those_befor
             .map(|line: &Line| line.message.clone())
             .collect::<Vec<_>>()
     };
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let turn = journal.turn();
         tracing::info!("one");
@@ -153,6 +157,8 @@ fn the_lines_of_a_turn_leave_when_it_ends_and_a_warning_at_once_with_those_befor
 fn a_turn_without_end_holds_no_more_lines_than_the_queue_takes() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (layer, journal) = layer(Box::new(Kept(Arc::clone(&seen)))).unwrap();
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let _turn = journal.turn();
         for _ in 0..QUEUE + 1 {
@@ -192,6 +198,8 @@ fn logged(level: Level, say: impl FnOnce()) -> Vec<Line> {
 fn collected(filter: EnvFilter, say: impl FnOnce()) -> Vec<Line> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let (layer, journal) = layer(Box::new(Kept(Arc::clone(&lines)))).unwrap();
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(filter).with(layer), say);
     journal.flush(Duration::from_secs(20));
     lines.lock().unwrap().clone()

@@ -41,6 +41,8 @@ fn a_whole_call_at_trace_shows_no_pin_and_no_password() {
     // place in the code is ever heard; with two, both are asked. The first call makes every place known, the second
     // is heard everywhere.
     let second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(subscriber, || {
         whole_call();
         tracing::callsite::rebuild_interest_cache();

@@ -315,6 +315,8 @@ fn nothing_that_is_logged_or_debugged_shows_the_token() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || Tee(Arc::clone(&writer)))
         .finish();
+    // Beside one dispatcher alone, a callsite that another thread meets first would never be heard.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     tracing::subscriber::with_default(subscriber, || {
         in_runtime(async {
             let mut world = World::new();
