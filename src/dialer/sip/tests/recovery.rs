@@ -103,6 +103,39 @@ fn far_ends_that_never_answer_our_bye_leave_room_for_the_next_call() {
 }
 
 #[test]
+fn a_call_among_silent_far_ends_is_ended_by_the_next_process() {
+    let mut restored = Restored::default();
+    for round in 0..40 {
+        let mut world = World::with(settings(), restored);
+        world.pass(Duration::from_secs(2));
+        world.sent.clear();
+        let call = world.dial(TARGET);
+        let (flow, invite) = world.next_request();
+        assert_eq!(invite.method, Method::Invite, "round {round}");
+        world.receive(flow, answer(&invite, 180).to_bytes());
+        if round % 2 == 0 {
+            world.receive(flow, answer(&invite, 200).to_bytes());
+        }
+        if round % 3 == 0 {
+            world.hang_up(call);
+        }
+        let killed = world.restored();
+        let mut next = World::with(settings(), killed);
+        let wanted = if round % 2 == 0 {
+            Method::Bye
+        } else {
+            Method::Cancel
+        };
+        let is_ended = std::iter::from_fn(|| next.sent.pop_front()).any(|sent| match sent.message {
+            Message::Request(request) => request.method == wanted && request.call_id() == invite.call_id(),
+            Message::Response(_) => false,
+        });
+        assert!(is_ended, "round {round}");
+        restored = next.restored();
+    }
+}
+
+#[test]
 fn a_dialog_that_is_gone_there_is_gone_here() {
     let (restored, _) = killed_when("confirmed");
     let mut world = World::with(settings(), restored);
