@@ -252,20 +252,12 @@ impl Registration {
         let next = match &self.state {
             State::Registered { reached, .. } => {
                 let reached = reached.clone();
-                let asked = self.send(reached, Duration::ZERO);
-                State::Leaving {
-                    asked,
-                    until: now.moment + LEAVING,
-                }
+                self.give_back(now, reached)
             }
             State::Asking { asked, .. } if self.is_proven(now) => {
                 let (reached, key) = (asked.reached.clone(), asked.key.clone());
                 self.acts.push_back(Act::Abandon(key));
-                let asked = self.send(reached, Duration::ZERO);
-                State::Leaving {
-                    asked,
-                    until: now.moment + LEAVING,
-                }
+                self.give_back(now, reached)
             }
             State::Waiting { .. }
             | State::Locating { .. }
@@ -276,6 +268,13 @@ impl Registration {
         };
         self.proven_until = None;
         self.enter(next);
+    }
+
+    fn give_back(&mut self, now: Now, reached: Reached) -> State {
+        State::Leaving {
+            asked: self.send(reached, Duration::ZERO),
+            until: now.moment + LEAVING,
+        }
     }
 
     /// A response to a REGISTER.
