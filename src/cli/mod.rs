@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Checked;
 use crate::edge::config_files::{self, ConfigFiles};
@@ -94,6 +94,13 @@ Setting it up:
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 the daemon is not running,
 78 wrong or missing configuration.";
+
+/// What a command switches something to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
 
 /// Options that stand before or after the command.
 #[derive(Args, Clone, Debug)]
