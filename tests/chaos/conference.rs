@@ -45,6 +45,7 @@ impl Conference {
             .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin"])
             .args(["-default_behaviors", "none", "-trace_logs"])
             .args(["-log_file", "calls.log"])
+            .args(["-trace_msg", "-message_file", "messages.log"])
             .current_dir(folder.path())
             .env("TERM", "dumb");
         let program = programs::start(&mut command);
@@ -60,6 +61,14 @@ impl Conference {
         match self {
             Self::Ours(far_end) => far_end.endpoint(),
             Self::Sipp(sipp) => format!("sip:conference@127.0.0.1:{}", sipp.port),
+        }
+    }
+
+    /// Where it keeps what it saw, if it keeps anything.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Ours(_) => None,
+            Self::Sipp(sipp) => Some(sipp.folder.path()),
         }
     }
 

@@ -14,6 +14,8 @@ mod conference;
 #[path = "../peers/mod.rs"]
 mod peers;
 
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use meetd::chance::Chance;
@@ -28,6 +30,8 @@ use peers::programs::Skipped;
 
 /// Kills of every `cargo test`.
 const KILLS: u64 = 50;
+/// So many logs of killed daemons are kept: a call may be left by another than the last.
+const KEPT_LOGS: usize = 40;
 /// So long after a restart nothing of the former process may be alive at the far end.
 const ENDED_BY: Duration = Duration::from_secs(5);
 
@@ -56,6 +60,13 @@ fn no_kill_leaves_a_call_behind_or_loses_or_doubles_a_directive() {
     for kill in 0..kills {
         chaos.turn_to_conference(kill);
         chaos.kill_once(&mut chance);
+        if chaos.figures.is_broken() {
+            println!(
+                "chaos: kill {kill} broke a promise; what was seen is in {}",
+                chaos.keep_evidence().display()
+            );
+            break;
+        }
     }
     let figures = chaos.end();
     println!(
@@ -68,11 +79,13 @@ fn no_kill_leaves_a_call_behind_or_loses_or_doubles_a_directive() {
         figures.doubled,
         figures.slowest_end.as_millis()
     );
-    assert_eq!(
-        (figures.alive, figures.lost, figures.doubled),
-        (0, 0, 0),
-        "{figures:?}"
-    );
+    assert!(!figures.is_broken(), "{figures:?}");
+}
+
+impl Figures {
+    fn is_broken(&self) -> bool {
+        (self.alive, self.lost, self.doubled) != (0, 0, 0)
+    }
 }
 
 struct Chaos {
@@ -83,6 +96,8 @@ struct Chaos {
     /// The one that is called.
     current: usize,
     meetd: Meetd,
+    /// What the last of the killed ones said, a text each.
+    said: VecDeque<String>,
     connections: usize,
     figures: Figures,
 }
@@ -105,6 +120,7 @@ impl Chaos {
             conferences,
             current: 0,
             meetd,
+            said: VecDeque::new(),
             connections: 1,
             figures: Figures::default(),
         }
@@ -181,9 +197,34 @@ impl Chaos {
     }
 
     fn start(&mut self) {
+        self.said.truncate(KEPT_LOGS);
+        self.said.push_front(self.meetd.log());
         self.meetd = self.home.start();
         self.connections += 1;
         self.bridge.wait_for_snapshot(self.connections);
+    }
+
+    /// Copies what tells how a promise was broken to where it outlives the test: what was said, the state, and what the
+    /// conference saw.
+    fn keep_evidence(&self) -> PathBuf {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        let mut said: Vec<_> = self.said.iter().rev().cloned().collect();
+        said.push(self.meetd.log());
+        std::fs::write(place.join("meetd.log"), said.join("\n---- killed ----\n")).unwrap();
+        let folders = [
+            Some(self.home.path().join("state")),
+            self.conference().folder().map(Path::to_owned),
+        ];
+        for file in folders
+            .iter()
+            .flatten()
+            .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), place.join(file.file_name())).unwrap();
+        }
+        place
     }
 
     fn end(mut self) -> Figures {
