@@ -34,6 +34,7 @@ mod runner;
 mod sipp;
 mod sipp_stories;
 mod sound_card;
+mod strangers;
 
 use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
@@ -164,6 +165,7 @@ const OVER_EACH: &[(&str, OverEach)] = &[
     ("answers_after_183", sipp_stories::progress_183_then_200),
     ("hangs_up", sipp_stories::far_end_hangs_up),
     ("is_not_there", sipp_stories::nobody_is_there),
+    ("is_not_hung_up_by_a_stranger", strangers::change_nothing),
 ];
 
 /// What several of them tell, over each transport without certificates.

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::front::Front;
 use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::sip_text::Message;
 
 /// A running sipp.
 pub struct Sipp {
@@ -129,6 +130,11 @@ impl Sipp {
         self.file("messages.log")
     }
 
+    /// The same, as far as they can be read.
+    pub fn read_messages(&self) -> Vec<Message> {
+        read_messages(&self.messages())
+    }
+
     fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
@@ -143,4 +149,14 @@ impl Sipp {
         let last = lines.last().unwrap_or_default();
         last.split(';').nth(index).unwrap_or_default().parse().unwrap()
     }
+}
+
+/// The messages of a log of sipp's, as far as they can be read.
+pub fn read_messages(log: &str) -> Vec<Message> {
+    let written = log.split("-----------------------------------------------");
+    let read = written.filter_map(|block| {
+        let (_, text) = block.split_once(":\n\n")?;
+        Message::read(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).ok()
+    });
+    read.collect()
 }

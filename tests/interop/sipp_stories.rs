@@ -10,8 +10,7 @@ use crate::front::Front;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::{self, Skipped};
 use crate::peers::room::Room;
-use crate::peers::sip_text::Message;
-use crate::sipp::{Over, Sipp};
+use crate::sipp::{self, Over, Sipp};
 
 /// Far less than the 6.5 s that a join may take, and more than a loaded machine needs.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -30,11 +29,11 @@ pub struct Called {
 
 /// What is not usual about a call.
 #[derive(Clone, Copy, Default)]
-pub struct Unusual {
+pub struct Unusual<'a> {
     /// Keys of the room's configuration.
-    pub keys: &'static [(&'static str, &'static str)],
+    pub keys: &'a [(&'a str, &'a str)],
     /// The PIN of the meeting.
-    pub pin: &'static str,
+    pub pin: &'a str,
 }
 
 impl Called {
@@ -52,7 +51,7 @@ impl Called {
     }
 
     /// The same, but `event` is still the directive.
-    pub fn without_answer(over: Over, arguments: &[&str], unusual: Unusual) -> Result<Self, Skipped> {
+    pub fn without_answer(over: Over, arguments: &[&str], unusual: Unusual<'_>) -> Result<Self, Skipped> {
         let media_port = programs::free_port().to_string();
         let mut all = vec!["-mi", "127.0.0.1", "-mp", media_port.as_str()];
         all.extend(arguments);
@@ -233,14 +232,10 @@ pub fn nobody_is_there(over: Over) -> Result<(), Skipped> {
 /// The digest of the last INVITE in sipp's message log, computed anew (RFC 7616 3.4.1).
 #[track_caller]
 fn verify(messages: &str, header: &str, hash: impl Fn(String) -> String) {
-    let written = messages.split("-----------------------------------------------");
-    let read = written.filter_map(|block| {
-        let (_, text) = block.split_once("bytes :\n\n")?;
-        Message::read(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).ok()
-    });
+    let read = sipp::read_messages(messages);
     let invite = read
-        .filter(|message| message.is("INVITE") && message.header(header).is_some())
-        .last();
+        .into_iter()
+        .rfind(|message| message.is("INVITE") && message.header(header).is_some());
     let invite = invite.unwrap_or_else(|| panic!("no INVITE with {header} in sipp's log:\n{messages}"));
     let answer = invite.header(header).unwrap().to_owned();
     let part = |name: &str| {

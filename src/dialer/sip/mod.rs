@@ -19,6 +19,7 @@ pub mod listening;
 pub mod locate;
 pub mod offer_answer;
 pub mod outbound_call;
+pub mod peers;
 pub mod recovery;
 pub mod registration;
 pub mod request;

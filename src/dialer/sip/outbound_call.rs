@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::digest::Authenticator;
 use super::headers::NameAddr;
-use super::leg::{Act, Invitation, Profile};
+use super::leg::{Act, Invitation, Leg, Profile};
 use super::locate::{self, Candidate, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
 use super::uri::{Scheme, Uri};
@@ -22,6 +22,7 @@ use crate::time::{Deadline, Moment, Now};
 mod confirmed;
 mod connecting;
 mod conversation;
+mod doubt;
 mod early;
 mod ending;
 mod info_digits;
@@ -247,16 +248,16 @@ impl OutboundCall {
         matches!(self.state, State::Confirmed(_)) && self.needs(target)
     }
 
-    /// Whether a request of theirs belongs to its dialog.
-    pub fn owns(&self, request: &Request) -> bool {
+    /// Its dialog that a request of theirs belongs to.
+    pub fn leg_of(&self, request: &Request) -> Option<&Leg> {
         match &self.state {
-            State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
-            State::Inviting { .. } | State::Early { .. } => self.early.owns(request),
+            State::Confirmed(conversation) => Some(&conversation.leg).filter(|leg| leg.dialog.owns(request)),
+            State::Inviting { .. } | State::Early { .. } => self.early.leg_of(request),
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Moved { .. }
-            | State::Ended => false,
+            | State::Ended => None,
         }
     }
 
@@ -285,7 +286,11 @@ impl OutboundCall {
     fn follow(&mut self, now: Now, step: Step) {
         match step {
             Step::Ask(question) => self.acts.push_back(Act::LookUp(question)),
-            Step::Found(targets) => self.connect(now, targets.into(), None),
+            Step::Found(targets) => {
+                let addresses = targets.iter().map(|found| found.target.address.ip());
+                self.acts.push_back(Act::Met(addresses.collect()));
+                self.connect(now, targets.into(), None);
+            }
             Step::Failed(fault) => self.unreachable(now, fault),
         }
     }

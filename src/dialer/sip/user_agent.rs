@@ -11,6 +11,7 @@ use super::leg::Profile;
 use super::listening::Listening;
 use super::locate::Target;
 use super::outbound_call::OutboundCall;
+use super::peers::Peers;
 use super::registration::Registration;
 use super::request::OutgoingRequest;
 use super::transaction::table::{Owner, Transactions};
@@ -52,6 +53,8 @@ pub struct UserAgent {
     flows: Flows,
     transactions: Transactions,
     parties: BTreeMap<Owner, Party>,
+    /// Where the far end of each party was met.
+    peers: BTreeMap<Owner, Peers>,
     registration: Option<Registration>,
     /// Requests that wait for the name servers, or for a transaction to end.
     requests: Vec<OutgoingRequest>,
@@ -86,6 +89,7 @@ impl UserAgent {
             flows: Flows::default(),
             transactions: Transactions::default(),
             parties: BTreeMap::new(),
+            peers: BTreeMap::new(),
             registration: None,
             requests: Vec::new(),
             questions: BTreeMap::new(),
@@ -353,6 +357,7 @@ impl UserAgent {
 
     fn forget(&mut self, owner: Owner) {
         self.parties.remove(&owner);
+        self.peers.remove(&owner);
         self.slots.remove(&owner);
         self.connecting.retain(|(waiting, _)| *waiting != owner);
         self.requests

@@ -316,3 +316,33 @@ fn a_flood_of_progress_is_told_once() {
 fn video_is_refused_and_the_audio_goes_on() {
     play(transcript!("video_added"));
 }
+
+#[test]
+fn a_stranger_hangs_nobody_up() {
+    play(transcript!("stranger_hangs_up"));
+}
+
+#[test]
+fn a_stranger_who_tells_the_truth_is_believed_by_the_far_ends_word() {
+    play(transcript!("stranger_is_theirs"));
+}
+
+#[test]
+fn on_a_strangers_word_no_call_ends() {
+    play(transcript!("stranger_unanswered"));
+}
+
+#[test]
+fn a_stranger_changes_nothing() {
+    play(transcript!("stranger_changes_nothing"));
+}
+
+#[test]
+fn all_servers_of_the_far_end_may_speak_for_it() {
+    play(transcript!("peers_of_a_farm"));
+}
+
+#[test]
+fn a_call_over_tls_hears_nobody_without() {
+    play(transcript!("stranger_beside_tls"));
+}

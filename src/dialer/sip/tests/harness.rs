@@ -346,6 +346,12 @@ impl World {
         self.input(Input::Flow(flow, FlowEvent::Received { from, bytes }));
     }
 
+    /// A datagram from there, at the port where we listen.
+    pub fn receive_from(&mut self, from: SocketAddr, bytes: Vec<u8>) {
+        let flow = self.listening();
+        self.input(Input::Flow(flow, FlowEvent::Received { from, bytes }));
+    }
+
     pub fn answer_names(&mut self, addresses: &[&str]) {
         let (query, _) = self.questions.pop_front().expect("a question to answer");
         let answer = match addresses {

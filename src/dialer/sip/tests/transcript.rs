@@ -362,6 +362,7 @@ impl Player {
         let (flow, request) = found.expect("one");
         let (mut flow, mut response) = (*flow, request.response(status, reason_phrase(status)));
         let mut manner = Manner::default();
+        let mut from = None;
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
@@ -391,16 +392,22 @@ impl Player {
                     response.headers.push(header, challenge(value));
                 }
                 "elsewhere" => flow = self.world.listening(),
+                "from" => from = Some(value.parse().expect("an address")),
                 "compact" => manner.is_compact = true,
                 "named" => manner.named = Some(display_name(value)),
                 _ if Method::from_token(name) == method => {}
                 other => panic!("{}: unknown {other}", self.line),
             }
         }
-        self.world.receive(flow, manner.write(response.to_bytes()));
+        let bytes = manner.write(response.to_bytes());
+        match from {
+            Some(from) => self.world.receive_from(from, bytes),
+            None => self.world.receive(flow, bytes),
+        }
     }
 
-    /// `< BYE [sdp=…] …`: a request of theirs in the dialog of the newest INVITE.
+    /// `< BYE [sdp=…] [from=ADDRESS] …`: a request of theirs in the dialog of the newest INVITE; with an address, as
+    /// a datagram from there.
     fn receive_request(&mut self, method: &Method, words: VecDeque<&str>) {
         let invite = &self
             .ours
@@ -414,12 +421,14 @@ impl Player {
         let (mut from, mut to) = (invite.to().unwrap().with_tag("a"), invite.from().unwrap());
         let mut branch = None;
         let mut manner = Manner::default();
+        let mut source = None;
         let mut extra = Vec::new();
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
                 "cseq" => number = value.parse().unwrap(),
                 "tag" => from = from.with_tag(value),
+                "from" => source = Some(value.parse().expect("an address")),
                 "to-tag" => to = to.with_tag(value),
                 "outside" => to = NameAddr::new(to.uri),
                 "branch" => branch = Some(value.to_owned()),
@@ -463,9 +472,13 @@ impl Player {
         for (name, value) in extra {
             headers.push(name, value);
         }
+        let bytes = manner.write(request.to_bytes());
+        if let Some(source) = source {
+            return self.world.receive_from(source, bytes);
+        }
         let flow = self.flow.filter(|flow| self.world.flows.contains_key(flow));
         let flow = flow.unwrap_or_else(|| self.world.listening());
-        self.world.receive(flow, manner.write(request.to_bytes()));
+        self.world.receive(flow, bytes);
     }
 
     fn expect_event(&mut self, expected: &str) {

@@ -210,6 +210,12 @@ impl Transactions {
         }
     }
 
+    /// Whose request a response is to.
+    pub fn owner_of(&self, response: &Response) -> Option<Owner> {
+        let client = self.clients.get(&ClientKey::of_response(response));
+        client.map(|client| client.owner)
+    }
+
     /// Forgets a request without a word.
     pub fn abandon(&mut self, key: &ClientKey) {
         self.clients.remove(key);
