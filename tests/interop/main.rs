@@ -113,6 +113,10 @@ const STORIES: &[runner::Story] = &[
         kamailio_stories::a_416_to_sips_is_tried_as_sip,
     ),
     (
+        "sipp_gets_an_answer_anew_when_its_connection_broke_tcp",
+        sipp_stories::answer_comes_anew,
+    ),
+    (
         "a_bad_certificate_ends_the_call_before_the_invite",
         kamailio_stories::bad_certificates_end_the_call,
     ),

@@ -7,9 +7,11 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::front::Front;
+use crate::peers::HANG_GUARD;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::{self, Skipped};
 use crate::peers::room::Room;
+use crate::peers::sip_text::Message;
 use crate::sipp::{self, Over, Sipp};
 
 /// Far less than the 6.5 s that a join may take, and more than a loaded machine needs.
@@ -211,6 +213,37 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
         .any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
     assert!(!failed, "an orderly hang-up is IDLE only");
     called.leave();
+    Ok(())
+}
+
+/// The connection breaks between our answer to a re-INVITE and the ACK: the answer comes again, on a new connection to
+/// where sipp says that it listens (RFC 3261 18.2.2).
+pub fn answer_comes_anew() -> Result<(), Skipped> {
+    let called = Called::by(
+        Over::Tcp,
+        &["-nr", "-sf", &Sipp::scenario("answer_comes_anew.xml")],
+    )?;
+    called.is_answered();
+    let answers = |called: &Called| {
+        let read = called.sipp.read_messages();
+        let ours = |message: &&Message| message.answers("INVITE", 200) && message.header("Server").is_some();
+        read.iter().filter(ours).count()
+    };
+    let wait_for_answers = |count| {
+        let until = Instant::now() + HANG_GUARD;
+        while answers(&called) < count {
+            assert!(
+                Instant::now() < until,
+                "no answer came:\n{}",
+                called.sipp.messages()
+            );
+            std::thread::yield_now();
+        }
+    };
+    wait_for_answers(1);
+    called.sipp.front.as_ref().expect("a stream").break_connection();
+    wait_for_answers(2);
+    called.end();
     Ok(())
 }
 

@@ -346,3 +346,24 @@ fn all_servers_of_the_far_end_may_speak_for_it() {
 fn a_call_over_tls_hears_nobody_without() {
     play(transcript!("stranger_beside_tls"));
 }
+
+#[test]
+fn an_answer_whose_connection_is_gone_takes_a_new_one() {
+    play(transcript!("answer_on_a_new_connection"));
+}
+
+#[test]
+fn an_answer_that_reaches_nobody_is_dropped() {
+    play(transcript!("answer_without_a_connection"));
+}
+
+#[test]
+fn under_tls_an_answer_takes_a_new_connection_only_as_verified() {
+    play(transcript!("answer_on_a_new_connection_tls"));
+    play(transcript!("answer_without_a_name_tls"));
+}
+
+#[test]
+fn an_answer_by_datagram_is_repeated_after_an_icmp_error() {
+    play(transcript!("icmp_before_acknowledgement"));
+}

@@ -90,8 +90,7 @@ impl UserAgent {
             Message::Request(mut request) => {
                 tracing::trace!(method = %request.method, remote = %from, "SIP request came");
                 request.note_source(from);
-                let opened = self.flows.target(path.flow).map(|target| target.transport);
-                self.request(now, path, Origin::new(from, opened), &request);
+                self.request(now, path, from, &request);
             }
             Message::Response(response) => {
                 if let Some(owner) = self.transactions.owner_of(&response) {
@@ -134,10 +133,14 @@ impl UserAgent {
         }
     }
 
-    fn request(&mut self, now: Now, path: Path, origin: Origin, request: &Request) {
+    fn request(&mut self, now: Now, path: Path, from: SocketAddr, request: &Request) {
+        let opened = self.flows.target(path.flow);
+        let origin = Origin::new(from, opened.as_ref().map(|target| target.transport));
         let sender = self.sender_of(request, origin);
         let is_ours = matches!(sender, Sender::Peer(_));
-        let arrival = self.transactions.handle_request(now, path, request, is_ours);
+        let arrival = self
+            .transactions
+            .handle_request(now, path, opened.as_ref(), request, is_ours);
         self.drain_transactions(now);
         match (arrival, sender) {
             (Arrival::Absorbed, _) => {}

@@ -250,6 +250,10 @@ impl UserAgent {
         while let Some(output) = self.transactions.poll_output() {
             match output {
                 TableOutput::Transmit(path, bytes) => self.transmit(path, bytes),
+                TableOutput::TransmitAnew(target, bytes) => {
+                    let path = self.path_to(now, &target, 0);
+                    self.transmit(path, bytes);
+                }
                 TableOutput::Answered(owner, key, response) => {
                     if !response.is_provisional() {
                         self.requests.retain(|request| request.key() != key);
