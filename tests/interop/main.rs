@@ -22,6 +22,7 @@ mod conditions;
 mod far_end_itself;
 mod frames_by_schema;
 mod front;
+mod ipv6;
 mod kamailio;
 mod kamailio_stories;
 mod linphone;
@@ -45,6 +46,12 @@ const STORIES: &[runner::Story] = &[
     }),
     ("baresip_speaks_listens_and_hears_the_pin_tcp", || {
         baresip_stories::speaks_listens_and_hears_the_pin(Tcp)
+    }),
+    ("baresip_speaks_listens_and_hears_the_pin_over_ipv6_udp", || {
+        ipv6::baresip(Udp)
+    }),
+    ("baresip_speaks_listens_and_hears_the_pin_over_ipv6_tcp", || {
+        ipv6::baresip(Tcp)
     }),
     (
         "baresip_speaks_listens_and_hears_the_pin_encrypted",
@@ -103,6 +110,18 @@ const STORIES: &[runner::Story] = &[
     }),
     ("kamailio_registers_the_room_tls", || {
         kamailio_stories::registers(By::Tls)
+    }),
+    ("kamailio_refuses_short_registrations_udp", || {
+        kamailio_stories::refuses_short_registrations(By::Udp)
+    }),
+    ("kamailio_registers_and_calls_as_outbound_proxy_udp", || {
+        kamailio_stories::registers_and_calls_through_the_outbound_proxy(By::Udp)
+    }),
+    ("kamailio_registers_and_calls_as_outbound_proxy_tcp", || {
+        kamailio_stories::registers_and_calls_through_the_outbound_proxy(By::Tcp)
+    }),
+    ("kamailio_registers_and_calls_as_outbound_proxy_tls", || {
+        kamailio_stories::registers_and_calls_through_the_outbound_proxy(By::Tls)
     }),
     (
         "a_registrar_that_is_down_is_said",
@@ -169,6 +188,8 @@ const OVER_EACH: &[(&str, OverEach)] = &[
     ("answers_after_183", sipp_stories::progress_183_then_200),
     ("hangs_up", sipp_stories::far_end_hangs_up),
     ("is_not_there", sipp_stories::nobody_is_there),
+    ("is_called_over_ipv6", ipv6::sipp),
+    ("registers_after_423", sipp_stories::registrar_423),
     ("is_not_hung_up_by_a_stranger", strangers::change_nothing),
 ];
 

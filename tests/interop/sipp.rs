@@ -1,5 +1,6 @@
 //! sipp (sip-tester) as a peer: started on a port, judged by its exit code, its statistics and its message log.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
@@ -30,6 +31,30 @@ pub enum Over {
     Tls,
 }
 
+/// Where a peer is on loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// 127.0.0.1.
+    V4,
+    /// ::1.
+    V6,
+}
+
+impl Host {
+    /// The address.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::LOCALHOST.into(),
+            Self::V6 => Ipv6Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// The address and this port, as URIs have them.
+    pub fn at(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.address(), port)
+    }
+}
+
 impl Over {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
@@ -47,22 +72,27 @@ impl Over {
 impl Sipp {
     /// Starts sipp for exactly one call, with these arguments beside the usual ones.
     pub fn start(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+        Self::start_at(Host::V4, over, arguments)
+    }
+
+    /// The same, there.
+    pub fn start_at(host: Host, over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
         let sipp = programs::find("sipp", "sip-tester")?;
         let folder = TempDir::with_prefix("meetd-sipp-").unwrap();
         let port = programs::free_port();
         let (mode, front) = match over {
             Over::Udp => ("u1", None),
             // With more than one socket: who loses a connection opens another.
-            Over::Tcp => ("t1", Some(Front::plain(port))),
-            Over::Tls => ("t1", Some(Front::tls(port))),
+            Over::Tcp => ("t1", Some(Front::plain(host.at(port)))),
+            Over::Tls => ("t1", Some(Front::tls(host.at(port)))),
         };
         let outside = front.as_ref().map_or(port, |front| front.port);
-        let contact = format!("sip:127.0.0.1:{outside};transport={}", over.name());
+        let contact = format!("sip:{};transport={}", host.at(outside), over.name());
         let mut command = Command::new(sipp);
         command
             .args([
                 "-i",
-                "127.0.0.1",
+                &host.address().to_string(),
                 "-p",
                 &port.to_string(),
                 "-t",

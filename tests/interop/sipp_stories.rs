@@ -216,6 +216,23 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
     Ok(())
 }
 
+/// A registrar that takes nobody for less than half an hour gets that; it is given back at the end.
+pub fn registrar_423(over: Over) -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(over, &["-sf", &Sipp::scenario("registrar_423.xml")])?;
+    let ca_file = sipp.front.as_ref().and_then(Front::ca_file).unwrap_or_default();
+    let registrar = format!("\"sip:localhost:{};transport={}\"", sipp.port, over.name());
+    let room = Room::open_with(&[
+        ("sip.registrar", &registrar),
+        ("sip.ca_file", &format!("{ca_file:?}")),
+    ]);
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    room.meetd.stop();
+    sipp.wait_for_success();
+    Ok(())
+}
+
 /// The connection breaks between our answer to a re-INVITE and the ACK: the answer comes again, on a new connection to
 /// where sipp says that it listens (RFC 3261 18.2.2).
 pub fn answer_comes_anew() -> Result<(), Skipped> {

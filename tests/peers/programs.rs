@@ -76,16 +76,20 @@ pub fn start(command: &mut Command) -> Program {
 #[track_caller]
 pub fn wait_until_listening(program: &Program, port: u16) {
     let until = Instant::now() + HANG_GUARD;
-    let (address, listening) = (
-        format!(": 0100007F:{port:04X} "),
-        [("udp", " 07 "), ("tcp", " 0A ")],
-    );
+    let v4 = format!(": 0100007F:{port:04X} ");
+    let v6 = format!(": 00000000000000000000000001000000:{port:04X} ");
+    let tables = [
+        ("udp", &v4, " 07 "),
+        ("tcp", &v4, " 0A "),
+        ("udp6", &v6, " 07 "),
+        ("tcp6", &v6, " 0A "),
+    ];
     let listens = || {
-        listening.iter().any(|(table, state)| {
+        tables.iter().any(|(table, address, state)| {
             let table = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
             table
                 .lines()
-                .any(|line| line.contains(&address) && line.contains(state))
+                .any(|line| line.contains(*address) && line.contains(state))
         })
     };
     while !listens() {
