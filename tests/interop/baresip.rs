@@ -10,8 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::peers::netstring::Control;
-use crate::peers::programs::{self, Program, Skipped};
-use crate::sipp::Host;
+use crate::peers::programs::{self, Host, Program, Skipped};
 
 /// A running baresip.
 pub struct Baresip {

@@ -5,9 +5,9 @@ use crate::baresip::Baresip;
 use crate::baresip_stories;
 use crate::front::Front;
 use crate::peers::directives::{self, outcome};
-use crate::peers::programs::{self, Skipped};
+use crate::peers::programs::{self, Host, Skipped};
 use crate::peers::room::Room;
-use crate::sipp::{Host, Over, Sipp};
+use crate::sipp::{Over, Sipp};
 
 /// Our own sockets, and who may be dialled.
 const KEYS: &[(&str, &str)] = &[("sip.listen", "[\"[::1]:0\"]"), ("calls.allow", "[\"::1\"]")];

@@ -1,13 +1,12 @@
 //! sipp (sip-tester) as a peer: started on a port, judged by its exit code, its statistics and its message log.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::front::Front;
-use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::programs::{self, Host, Program, Skipped};
 use crate::peers::sip_text::Message;
 
 /// A running sipp.
@@ -29,30 +28,6 @@ pub enum Over {
     Tcp,
     /// A stream under TLS, which ends in a front before sipp.
     Tls,
-}
-
-/// Where a peer is on loopback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// 127.0.0.1.
-    V4,
-    /// ::1.
-    V6,
-}
-
-impl Host {
-    /// The address.
-    pub fn address(self) -> IpAddr {
-        match self {
-            Self::V4 => Ipv4Addr::LOCALHOST.into(),
-            Self::V6 => Ipv6Addr::LOCALHOST.into(),
-        }
-    }
-
-    /// The address and this port, as URIs have them.
-    pub fn at(self, port: u16) -> SocketAddr {
-        SocketAddr::new(self.address(), port)
-    }
 }
 
 impl Over {
