@@ -1,7 +1,7 @@
 //! A front before a peer that speaks plain TCP: it takes the TLS off, and can break connections as a network does.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::certificates::Authority;
+use crate::name_stories;
 
 /// A running front. Dropped, it and its connection are gone.
 pub struct Front {
@@ -32,14 +33,16 @@ impl Front {
         Self::start(behind, None, None)
     }
 
-    /// One with a certificate for `localhost`, or over IPv6 for its address.
+    /// One with a certificate for `localhost` and the domain of the name server, or over IPv6 for its address.
     pub fn tls(behind: SocketAddr) -> Self {
-        let authority = Authority::new();
+        // One for all of them, so that a room can call several.
+        static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+        let authority = AUTHORITY.get_or_init(Authority::new);
         let folder = TempDir::with_prefix("meetd-front-").unwrap();
         std::fs::write(folder.path().join("root.pem"), &authority.certificate).unwrap();
         let key = KeyPair::generate().unwrap();
         let names = match behind.ip() {
-            IpAddr::V4(_) => vec!["localhost".to_owned()],
+            IpAddr::V4(_) => ["localhost", name_stories::DOMAIN].map(str::to_owned).to_vec(),
             // Which addresses `localhost` has is the machine's business.
             IpAddr::V6(address) => vec![address.to_string()],
         };

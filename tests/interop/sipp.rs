@@ -119,6 +119,12 @@ impl Sipp {
     /// Waits for its end, and wants one call that went as the scenario says.
     #[track_caller]
     pub fn wait_for_success(&mut self) {
+        self.wait_for_successes(1);
+    }
+
+    /// The same of so many calls, which it was told to take.
+    #[track_caller]
+    pub fn wait_for_successes(&mut self, calls: u64) {
         let status = self.program.wait();
         assert_eq!(
             status.code(),
@@ -126,7 +132,7 @@ impl Sipp {
             "sipp ended with {status}: {}",
             self.file("errors.log")
         );
-        assert_eq!(self.counted("SuccessfulCall(C)"), 1, "sipp's statistics");
+        assert_eq!(self.counted("SuccessfulCall(C)"), calls, "sipp's statistics");
         assert_eq!(self.counted("FailedCall(C)"), 0, "sipp's statistics");
     }
 

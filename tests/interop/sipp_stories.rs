@@ -68,11 +68,7 @@ impl Called {
         ];
         keys.extend_from_slice(unusual.keys);
         let room = Room::open_with(&keys);
-        let host = if over == Over::Tls {
-            "localhost"
-        } else {
-            "127.0.0.1"
-        };
+        let host = host_for(over);
         let endpoint = format!("sip:far@{host}:{};transport={}", sipp.port, over.name());
         let mut directive = directives::join(&endpoint);
         directive["directive"]["payload"]["meeting"]["pin"] = unusual.pin.into();
@@ -107,6 +103,14 @@ impl Called {
         let log = self.room.meetd.stop();
         assert!(!log.contains(PASSWORD), "the SIP password is in the log");
         self.sipp.messages()
+    }
+}
+
+/// What a certificate bears, where there is one.
+fn host_for(over: Over) -> &'static str {
+    match over {
+        Over::Tls => "localhost",
+        Over::Udp | Over::Tcp => "127.0.0.1",
     }
 }
 
@@ -177,6 +181,12 @@ pub fn moved_302(over: Over) -> Result<(), Skipped> {
             "-key",
             "second_port",
             &second_port,
+            "-key",
+            "far_host",
+            host_for(over),
+            "-key",
+            "over",
+            over.name(),
         ],
     )?;
     called.is_answered();
