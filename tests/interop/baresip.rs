@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "the benchmark uses a part of it")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,12 +10,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::peers::netstring::Control;
-use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::programs::{self, Host, Program, Skipped};
 
 /// A running baresip.
 pub struct Baresip {
     /// Where it takes calls.
     pub port: u16,
+    /// At this address.
+    pub host: Host,
     /// Its ctrl_tcp.
     pub control: Control,
     /// The process.
@@ -30,12 +33,17 @@ impl Baresip {
 
     /// The same, with these parameters of its account: `;mediaenc=srtp-mand`.
     pub fn start_with(account: &str) -> Result<Self, Skipped> {
+        Self::start_at(Host::V4, account)
+    }
+
+    /// The same, there.
+    pub fn start_at(host: Host, account: &str) -> Result<Self, Skipped> {
         let baresip = programs::find("baresip", "baresip-core")?;
         let folder = TempDir::with_prefix("meetd-baresip-").unwrap();
         let (port, control) = (programs::free_port(), programs::free_port());
         write_tone(&folder.path().join("tone.wav"));
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-        let mut config = configuration(folder.path(), port, control);
+        let mut config = configuration(folder.path(), host.at(port), control);
         for (codec, module) in [("G722", "g722.so"), ("opus", "opus.so")] {
             if account.contains(codec) {
                 config.push_str(&format!("module {module}\n"));
@@ -47,7 +55,11 @@ impl Baresip {
             format!("<sip:far@127.0.0.1>;regint=0;answermode=auto{account}\n"),
         );
         write("contacts", String::new());
-        let program = programs::start(Command::new(baresip).args(["-4", "-f"]).arg(folder.path()));
+        let only = match host {
+            Host::V4 => "-4",
+            Host::V6 => "-6",
+        };
+        let program = programs::start(Command::new(baresip).args([only, "-f"]).arg(folder.path()));
         let ready = program.said.wait_for("baresip to be ready", |said| {
             let ready = said.lines.iter().any(|line| line.contains("baresip is ready"));
             (ready || said.is_over()).then_some(ready)
@@ -56,6 +68,7 @@ impl Baresip {
         let control = Control::connect(([127, 0, 0, 1], control).into());
         Ok(Self {
             port,
+            host,
             control,
             program,
             _folder: folder,
@@ -123,7 +136,7 @@ fn write_tone(path: &Path) {
     std::fs::write(path, file).unwrap();
 }
 
-fn configuration(folder: &Path, port: u16, control: u16) -> String {
+fn configuration(folder: &Path, listen: SocketAddr, control: u16) -> String {
     let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
     let modules = modules
         .iter()
@@ -131,8 +144,8 @@ fn configuration(folder: &Path, port: u16, control: u16) -> String {
         .unwrap_or(&modules[0]);
     let tone = folder.join("tone.wav");
     format!(
-        "sip_listen 127.0.0.1:{port}
-net_interface 127.0.0.1
+        "sip_listen {listen}
+net_interface {address}
 audio_source aufile,{tone}
 audio_player aubridge,far
 audio_alert aubridge,far
@@ -152,6 +165,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 ",
+        address = listen.ip(),
         tone = tone.display()
     )
 }

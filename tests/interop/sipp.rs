@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::front::Front;
-use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::programs::{self, Host, Program, Skipped};
 use crate::peers::sip_text::Message;
 
 /// A running sipp.
@@ -47,22 +47,27 @@ impl Over {
 impl Sipp {
     /// Starts sipp for exactly one call, with these arguments beside the usual ones.
     pub fn start(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+        Self::start_at(Host::V4, over, arguments)
+    }
+
+    /// The same, there.
+    pub fn start_at(host: Host, over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
         let sipp = programs::find("sipp", "sip-tester")?;
         let folder = TempDir::with_prefix("meetd-sipp-").unwrap();
         let port = programs::free_port();
         let (mode, front) = match over {
             Over::Udp => ("u1", None),
             // With more than one socket: who loses a connection opens another.
-            Over::Tcp => ("t1", Some(Front::plain(port))),
-            Over::Tls => ("t1", Some(Front::tls(port))),
+            Over::Tcp => ("t1", Some(Front::plain(host.at(port)))),
+            Over::Tls => ("t1", Some(Front::tls(host.at(port)))),
         };
         let outside = front.as_ref().map_or(port, |front| front.port);
-        let contact = format!("sip:127.0.0.1:{outside};transport={}", over.name());
+        let contact = format!("sip:{};transport={}", host.at(outside), over.name());
         let mut command = Command::new(sipp);
         command
             .args([
                 "-i",
-                "127.0.0.1",
+                &host.address().to_string(),
                 "-p",
                 &port.to_string(),
                 "-t",
@@ -114,6 +119,12 @@ impl Sipp {
     /// Waits for its end, and wants one call that went as the scenario says.
     #[track_caller]
     pub fn wait_for_success(&mut self) {
+        self.wait_for_successes(1);
+    }
+
+    /// The same of so many calls, which it was told to take.
+    #[track_caller]
+    pub fn wait_for_successes(&mut self, calls: u64) {
         let status = self.program.wait();
         assert_eq!(
             status.code(),
@@ -121,7 +132,7 @@ impl Sipp {
             "sipp ended with {status}: {}",
             self.file("errors.log")
         );
-        assert_eq!(self.counted("SuccessfulCall(C)"), 1, "sipp's statistics");
+        assert_eq!(self.counted("SuccessfulCall(C)"), calls, "sipp's statistics");
         assert_eq!(self.counted("FailedCall(C)"), 0, "sipp's statistics");
     }
 

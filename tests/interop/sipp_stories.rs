@@ -68,11 +68,7 @@ impl Called {
         ];
         keys.extend_from_slice(unusual.keys);
         let room = Room::open_with(&keys);
-        let host = if over == Over::Tls {
-            "localhost"
-        } else {
-            "127.0.0.1"
-        };
+        let host = host_for(over);
         let endpoint = format!("sip:far@{host}:{};transport={}", sipp.port, over.name());
         let mut directive = directives::join(&endpoint);
         directive["directive"]["payload"]["meeting"]["pin"] = unusual.pin.into();
@@ -107,6 +103,14 @@ impl Called {
         let log = self.room.meetd.stop();
         assert!(!log.contains(PASSWORD), "the SIP password is in the log");
         self.sipp.messages()
+    }
+}
+
+/// What a certificate bears, where there is one.
+fn host_for(over: Over) -> &'static str {
+    match over {
+        Over::Tls => "localhost",
+        Over::Udp | Over::Tcp => "127.0.0.1",
     }
 }
 
@@ -177,6 +181,12 @@ pub fn moved_302(over: Over) -> Result<(), Skipped> {
             "-key",
             "second_port",
             &second_port,
+            "-key",
+            "far_host",
+            host_for(over),
+            "-key",
+            "over",
+            over.name(),
         ],
     )?;
     called.is_answered();
@@ -213,6 +223,23 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
         .any(|frame| crate::peers::bridge::action(frame) == "CallFailed");
     assert!(!failed, "an orderly hang-up is IDLE only");
     called.leave();
+    Ok(())
+}
+
+/// A registrar that takes nobody for less than half an hour gets that; it is given back at the end.
+pub fn registrar_423(over: Over) -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(over, &["-sf", &Sipp::scenario("registrar_423.xml")])?;
+    let ca_file = sipp.front.as_ref().and_then(Front::ca_file).unwrap_or_default();
+    let registrar = format!("\"sip:localhost:{};transport={}\"", sipp.port, over.name());
+    let room = Room::open_with(&[
+        ("sip.registrar", &registrar),
+        ("sip.ca_file", &format!("{ca_file:?}")),
+    ]);
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    room.meetd.stop();
+    sipp.wait_for_success();
     Ok(())
 }
 

@@ -18,6 +18,7 @@ pub mod leg;
 pub mod listening;
 pub mod locate;
 pub mod offer_answer;
+pub mod out_of_service;
 pub mod outbound_call;
 pub mod peers;
 pub mod recovery;

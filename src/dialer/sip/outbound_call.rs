@@ -11,6 +11,7 @@ use super::headers::NameAddr;
 use super::leg::{Act, Invitation, Leg, Profile};
 use super::locate::{self, Candidate, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
+use super::out_of_service::OutOfService;
 use super::uri::{Scheme, Uri};
 use super::wire::{Request, Response};
 use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
@@ -276,10 +277,10 @@ impl OutboundCall {
     }
 
     /// Takes the answer of the name servers.
-    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer) {
+    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer, out_of_service: &OutOfService) {
         if let State::Locating { locating, .. } = &mut self.state {
             let step = locating.handle_answer(answer);
-            self.follow(now, step);
+            self.follow(now, out_of_service.pass_over(now, step));
         }
     }
 

@@ -10,6 +10,7 @@ use super::flows::Flows;
 use super::leg::Profile;
 use super::listening::Listening;
 use super::locate::Target;
+use super::out_of_service::OutOfService;
 use super::outbound_call::OutboundCall;
 use super::peers::Peers;
 use super::registration::Registration;
@@ -55,6 +56,7 @@ pub struct UserAgent {
     parties: BTreeMap<Owner, Party>,
     /// Where the far end of each party was met.
     peers: BTreeMap<Owner, Peers>,
+    out_of_service: OutOfService,
     registration: Option<Registration>,
     /// Requests that wait for the name servers, or for a transaction to end.
     requests: Vec<OutgoingRequest>,
@@ -90,6 +92,7 @@ impl UserAgent {
             transactions: Transactions::default(),
             parties: BTreeMap::new(),
             peers: BTreeMap::new(),
+            out_of_service: OutOfService::default(),
             registration: None,
             requests: Vec::new(),
             questions: BTreeMap::new(),
@@ -168,12 +171,12 @@ impl UserAgent {
         match self.questions.remove(&query) {
             Some(Asker::Call(REGISTRATION)) => {
                 if let Some(registration) = &mut self.registration {
-                    registration.handle_names(now, answer);
+                    registration.handle_names(now, answer, &self.out_of_service);
                 }
             }
             Some(Asker::Call(owner)) => {
                 if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
-                    placed.handle_names(now, answer);
+                    placed.handle_names(now, answer, &self.out_of_service);
                 }
             }
             Some(Asker::Request(owner, cseq)) => {

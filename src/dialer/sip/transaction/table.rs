@@ -236,10 +236,10 @@ impl Transactions {
         }
     }
 
-    /// Whose request a response is to.
-    pub fn owner_of(&self, response: &Response) -> Option<Owner> {
+    /// Whose request a response is to, and the flow that it left on.
+    pub fn request_of(&self, response: &Response) -> Option<(Owner, FlowId)> {
         let client = self.clients.get(&ClientKey::of_response(response));
-        client.map(|client| client.owner)
+        client.map(|client| (client.owner, client.path.flow))
     }
 
     /// Forgets a request without a word.

@@ -93,8 +93,11 @@ impl UserAgent {
                 self.request(now, path, from, &request);
             }
             Message::Response(response) => {
-                if let Some(owner) = self.transactions.owner_of(&response) {
+                if let Some((owner, flow)) = self.transactions.request_of(&response) {
                     self.meet(owner, [from.ip()]);
+                    if let Some(target) = self.flows.target(flow) {
+                        self.out_of_service.note(now, &target, &response);
+                    }
                 }
                 if let Some(stray) = self.transactions.handle_response(now, response) {
                     self.stray(now, &stray);
