@@ -20,54 +20,6 @@ pub fn speaks_listens_and_hears_the_pin_encrypted() -> Result<(), Skipped> {
     a_whole_call(Over::Udp, baresip, room, true)
 }
 
-/// Its tone, at its pitch and level, through each codec that is not G.711; ours is counted there.
-pub fn speaks_and_listens_in(codec: &str) -> Result<(), Skipped> {
-    let its_name = match codec {
-        "opus" => "opus/48000/2",
-        _ => "G722/16000/1",
-    };
-    let mut baresip = Baresip::start_with(&format!(";audio_codecs={its_name}"))?;
-    let folder = tempfile::TempDir::with_prefix("meetd-heard-").unwrap();
-    let recording = folder.path().join("heard.wav");
-    let room = Room::open_with(&[
-        ("media.codecs", &format!("[\"{codec}\", \"pcmu\"]")),
-        ("media.output", &format!("\"file:{}\"", recording.display())),
-    ]);
-    let join = directives::join(&format!("sip:far@127.0.0.1:{};transport=udp", baresip.port));
-    let event = room.bridge.ask(&join);
-    assert_eq!(outcome(&event), "Response", "{event}");
-    room.bridge.wait_for_call_state("ACTIVE");
-    assert_eq!(room.home.status()["call"]["codec"], codec);
-    baresip.wait_for_packets(3 * ENOUGH);
-    assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
-    room.bridge.wait_for_call_state("IDLE");
-    room.meetd.stop();
-    let mut reader = hound::WavReader::open(&recording).unwrap();
-    let rate = f64::from(reader.spec().sample_rate);
-    let heard: Vec<f64> = reader
-        .samples::<i16>()
-        .map(|sample| f64::from(sample.unwrap()))
-        .collect();
-    // A second from the middle, without the beginning.
-    let middle = &heard[heard.len() / 2 - 24_000..heard.len() / 2 + 24_000];
-    let level = (middle.iter().map(|sample| sample * sample).sum::<f64>() / middle.len() as f64).sqrt();
-    let part = |phase: f64| -> f64 {
-        let wave = |at: usize| (std::f64::consts::TAU * 600.0 * at as f64 / rate + phase).sin();
-        middle
-            .iter()
-            .enumerate()
-            .map(|(at, sample)| sample * wave(at))
-            .sum()
-    };
-    let of_tone =
-        part(0.0).hypot(part(std::f64::consts::FRAC_PI_2)) * 2.0 / middle.len() as f64 / 2.0_f64.sqrt();
-    // Its tone is 16,384 at its peak. Over a second a change of the delay may turn its phase a little.
-    let gain = 20.0 * (level / (16_384.0 / 2.0_f64.sqrt())).log10();
-    assert!(gain.abs() < 1.5, "{codec}: {gain} dB");
-    assert!(of_tone / level > 0.9, "{codec}: {of_tone} of {level} is its tone");
-    Ok(())
-}
-
 /// No call is made that is not what `media.srtp = "require"` promises.
 pub fn without_keys_there_is_no_call() -> Result<(), Skipped> {
     let baresip = Baresip::start()?;
