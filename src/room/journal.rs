@@ -189,6 +189,7 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 mos = figures.and_then(|figures| figures.mos),
                 far_level_dbfs = figures.map(|figures| figures.far_level_dbfs),
                 near_level_dbfs = figures.map(|figures| figures.near_level_dbfs),
+                microphone_level_dbfs = figures.map(|figures| figures.microphone_level_dbfs),
                 device_slips = figures.map(|figures| figures.device_slips),
                 $sentence,
                 last.message
