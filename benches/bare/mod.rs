@@ -49,7 +49,8 @@ async fn serve(url: &str) {
             }
             received = socket.recv_from(&mut bytes) => {
                 let Ok((count, from)) = received else { continue };
-                let text = std::str::from_utf8(&bytes[..count]).unwrap();
+                // Others on this machine may send sound to a port that was theirs.
+                let Ok(text) = std::str::from_utf8(&bytes[..count]) else { continue };
                 if text.starts_with("SIP/2.0 200") && text.contains("INVITE\r\n") {
                     let to = text.lines().find(|line| line.starts_with("To:")).unwrap();
                     call.tag = to.split_once(";tag=").unwrap().1.to_owned();

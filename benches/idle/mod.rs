@@ -35,7 +35,9 @@ pub fn print() {
     });
     let baresip_starts: Result<Vec<Duration>, Skipped> = baresip_starts.collect();
 
-    let mut meetd = start(&home(&bridge));
+    // Its directory lives as long as it does.
+    let home = home(&bridge);
+    let mut meetd = start(&home);
     bridge.wait_for_connection(2 * STARTS + 1);
     let idle = Idle::of(meetd.id());
     // It answers nobody any more: its own way out is measured elsewhere.

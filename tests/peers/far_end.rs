@@ -412,16 +412,16 @@ impl Shared {
         format!("<sip:far@{}{transport}>", self.address)
     }
 
+    /// Written down first: what answers it may be seen before this thread goes on.
     fn send(&self, path: &Path, message: Message) {
         let bytes = message.write();
-        let at = Instant::now();
-        path.send(&bytes);
         self.seen.change(|seen| {
             seen.messages.push(Line {
-                at,
+                at: Instant::now(),
                 theirs: false,
                 message,
             })
         });
+        path.send(&bytes);
     }
 }
