@@ -1,5 +1,7 @@
 //! meetd calls baresip, which answers by itself, speaks and listens.
 
+use std::path::Path;
+
 use crate::baresip::Baresip;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::Skipped;
@@ -42,25 +44,9 @@ pub fn speaks_and_listens_in(codec: &str) -> Result<(), Skipped> {
     assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
     room.bridge.wait_for_call_state("IDLE");
     room.meetd.stop();
-    let mut reader = hound::WavReader::open(&recording).unwrap();
-    let rate = f64::from(reader.spec().sample_rate);
-    let heard: Vec<f64> = reader
-        .samples::<i16>()
-        .map(|sample| f64::from(sample.unwrap()))
-        .collect();
+    let heard = read(&recording);
     // A second from the middle, without the beginning.
-    let middle = &heard[heard.len() / 2 - 24_000..heard.len() / 2 + 24_000];
-    let level = (middle.iter().map(|sample| sample * sample).sum::<f64>() / middle.len() as f64).sqrt();
-    let part = |phase: f64| -> f64 {
-        let wave = |at: usize| (std::f64::consts::TAU * 600.0 * at as f64 / rate + phase).sin();
-        middle
-            .iter()
-            .enumerate()
-            .map(|(at, sample)| sample * wave(at))
-            .sum()
-    };
-    let of_tone =
-        part(0.0).hypot(part(std::f64::consts::FRAC_PI_2)) * 2.0 / middle.len() as f64 / 2.0_f64.sqrt();
+    let (level, of_tone) = tone_in(&heard[heard.len() / 2 - 24_000..heard.len() / 2 + 24_000], 600.0);
     // Its tone is 16,384 at its peak. Over a second a change of the delay may turn its phase a little.
     let gain = 20.0 * (level / (16_384.0 / 2.0_f64.sqrt())).log10();
     assert!(gain.abs() < 1.5, "{codec}: {gain} dB");
@@ -162,4 +148,28 @@ pub fn baresip_can_call_our_far_end() -> Result<(), Skipped> {
     baresip.control.command("hangup", "");
     far_end.wait_for_phase(crate::peers::far_end::Phase::TheyLeft);
     Ok(())
+}
+
+/// A recording of the room, in 48 kHz.
+pub fn read(recording: &Path) -> Vec<f64> {
+    let mut reader = hound::WavReader::open(recording).unwrap();
+    assert_eq!(reader.spec().sample_rate, 48_000);
+    let samples = reader.samples::<i16>();
+    samples.map(|sample| f64::from(sample.unwrap())).collect()
+}
+
+/// The level of a piece of it, and that of a tone of so many hertz in it.
+pub fn tone_in(piece: &[f64], hertz: f64) -> (f64, f64) {
+    let count = piece.len() as f64;
+    let level = (piece.iter().map(|sample| sample * sample).sum::<f64>() / count).sqrt();
+    let part = |phase: f64| -> f64 {
+        let wave = |at: usize| (std::f64::consts::TAU * hertz * at as f64 / 48_000.0 + phase).sin();
+        piece
+            .iter()
+            .enumerate()
+            .map(|(at, sample)| sample * wave(at))
+            .sum()
+    };
+    let of_tone = part(0.0).hypot(part(std::f64::consts::FRAC_PI_2)) * 2.0 / count / 2.0_f64.sqrt();
+    (level, of_tone)
 }

@@ -128,6 +128,8 @@ enum Audio {
     Asked,
     /// Open, here.
     Reserved(SocketAddr),
+    /// The same, and a far end is heard that has not answered yet.
+    Early(SocketAddr),
 }
 
 /// What stays the same for each INVITE of the call.

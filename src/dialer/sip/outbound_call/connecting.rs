@@ -122,7 +122,8 @@ impl OutboundCall {
             Audio::Reserved(local) if local.ip() == reached.source.ip() => {
                 self.invite(now, reached, others, local)
             }
-            Audio::None | Audio::Asked | Audio::Reserved(_) => {
+            // Who was heard so far is left for this one.
+            Audio::None | Audio::Asked | Audio::Reserved(_) | Audio::Early(_) => {
                 self.acts.push_back(Act::Media(media::Command::Reserve {
                     source: reached.source.ip(),
                 }));

@@ -4,7 +4,7 @@
 use super::reliable::Sent;
 use super::session_timer::SessionTimer;
 use super::their_change::too_brief;
-use super::{OutboundCall, State, is_description};
+use super::{Audio, OutboundCall, State, is_description};
 use crate::dialer::sip::compose;
 use crate::dialer::sip::dialog::Dialog;
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
@@ -100,6 +100,7 @@ impl OutboundCall {
         let Some(early) = self.early.get_mut(index) else {
             return;
         };
+        let early_tag = early.tag.clone();
         let response = match &request.method {
             // RFC 3261 12.2.2.
             _ if !early.leg.dialog.take_number(request) => compose::answer(request, 500, ""),
@@ -121,7 +122,26 @@ impl OutboundCall {
             | Method::Publish
             | Method::Other(_) => compose::answer_with_allow(request, 405, ""),
         };
+        let is_changed =
+            request.method == Method::Update && response.is_success() && !request.body.is_empty();
+        let changed = early.settled.as_ref().filter(|_| is_changed);
+        let changed = changed.map(|settled| settled.plan.clone());
+        let is_heard = self.heard_early().is_some_and(|tag| tag == early_tag);
         self.acts.push_back(Act::Respond(key, response));
+        if let Some(plan) = changed.filter(|_| is_heard) {
+            self.play_early(plan);
+        }
+    }
+
+    /// The tag of the far end that is heard before it answers.
+    fn heard_early(&self) -> Option<&str> {
+        let State::Early { early_answer, .. } = &self.state else {
+            return None;
+        };
+        let heard = early_answer
+            .as_ref()
+            .filter(|_| matches!(self.audio, Audio::Early(_)));
+        heard.and_then(|early| early.tag.as_deref())
     }
 
     pub(super) fn current_invitation(&self) -> Option<&Invitation> {
