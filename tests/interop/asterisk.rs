@@ -14,6 +14,7 @@ use crate::peers::directives::{self, outcome};
 use crate::peers::programs::{self, Program, Skipped};
 use crate::peers::room::Room;
 use crate::sipp::Over;
+use crate::speech_stories::Speaker;
 
 const PIN: &str = "4321";
 const FILES: [&str; 7] = [
@@ -27,13 +28,13 @@ const FILES: [&str; 7] = [
 ];
 
 /// A running Asterisk in that root.
-struct Asterisk {
+pub struct Asterisk {
     port: u16,
     root: PathBuf,
     /// Its configuration, as it is called inside.
     configuration: String,
     program: Program,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Asterisk {
@@ -75,8 +76,15 @@ impl Asterisk {
             root,
             configuration,
             program,
-            _folder: folder,
+            folder,
         })
+    }
+
+    /// One whose extension 200 speaks what `write` writes and records what it hears.
+    pub fn speaking(write: impl FnOnce(&Path, u32)) -> Result<Self, Skipped> {
+        let asterisk = Self::start()?;
+        write(&asterisk.folder.path().join("said.wav16"), 16_000);
+        Ok(asterisk)
     }
 
     /// What its console says to a command.
@@ -100,6 +108,21 @@ impl Asterisk {
             }
             assert!(Instant::now() < until, "{people} people, not {wanted}: {list}");
         }
+    }
+}
+
+impl Speaker for Asterisk {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn user(&self) -> &'static str {
+        "200"
+    }
+
+    fn recording(&mut self) -> PathBuf {
+        self.program.wait_for_line("End MixMonitor Recording");
+        self.folder.path().join("heard.wav16")
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "the benchmark uses a part of it")]
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -22,9 +22,7 @@ pub struct Baresip {
     pub control: Control,
     /// The process.
     pub program: Program,
-    /// How often its counters were asked for.
-    asked: usize,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Baresip {
@@ -40,12 +38,43 @@ impl Baresip {
 
     /// The same, there.
     pub fn start_at(host: Host, account: &str) -> Result<Self, Skipped> {
+        Self::start_as(host, account, 8000, |folder| {
+            let tone = folder.join("tone.wav");
+            write_tone(&tone);
+            (tone, String::new())
+        })
+    }
+
+    /// One that speaks a file in this codec alone, and records what it hears. The file is written by `write` at the
+    /// codec's own rate: baresip's resampler leaves little of a voice above 1.2 kHz.
+    pub fn speaking(codec: &str, write: impl FnOnce(&Path, u32)) -> Result<Self, Skipped> {
+        let (its_name, rate) = match codec {
+            "opus" => ("opus/48000/2", 48_000),
+            "g722" => ("G722/16000/1", 16_000),
+            "pcma" => ("PCMA/8000/1", 8000),
+            _ => ("PCMU/8000/1", 8000),
+        };
+        Self::start_as(Host::V4, &format!(";audio_codecs={its_name}"), rate, |folder| {
+            let said = folder.join("said.wav");
+            write(&said, rate);
+            let recorder = format!("module sndfile.so\nsnd_path {}\n", folder.display());
+            (said, recorder)
+        })
+    }
+
+    /// What it says and further lines of its configuration are known once it has a folder.
+    fn start_as(
+        host: Host,
+        account: &str,
+        rate: u32,
+        more: impl FnOnce(&Path) -> (PathBuf, String),
+    ) -> Result<Self, Skipped> {
         let baresip = programs::find("baresip", "baresip-core")?;
         let folder = TempDir::with_prefix("meetd-baresip-").unwrap();
         let (port, control) = (programs::free_port(), programs::free_port());
-        write_tone(&folder.path().join("tone.wav"));
+        let (said, more) = more(folder.path());
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-        let mut config = configuration(folder.path(), host.at(port), control);
+        let mut config = configuration(&said, rate, host.at(port), control) + &more;
         for (codec, module) in [("G722", "g722.so"), ("opus", "opus.so")] {
             if account.contains(codec) {
                 config.push_str(&format!("module {module}\n"));
@@ -73,34 +102,23 @@ impl Baresip {
             host,
             control,
             program,
-            asked: 0,
-            _folder: folder,
+            folder,
         })
     }
 
-    /// Asks for its RTP counters; how many packets it has sent and received, or `None` without a call that is up.
-    fn packets(&mut self) -> Option<(u64, u64)> {
-        self.asked += 1;
-        self.control.command("audio_debug", "");
-        let asked = self.asked;
-        let shown = self.control.wait_for("the answer to audio_debug", |heard| {
-            let answers = heard
-                .iter()
-                .map(|(_, value)| value)
-                .filter(|value| value["token"] == "audio_debug");
-            answers
-                .clone()
-                .nth(asked - 1)
-                .map(|answer: &Value| answer["data"].to_string())
+    /// What it said and what it heard in the call that is over: files in its folder, as its encoder got the one and its
+    /// decoder gave the other.
+    pub fn recordings(&self) -> [PathBuf; 2] {
+        self.control.wait_for("the end of the call", |heard| {
+            let closed = |(_, value): &(_, Value)| value["type"] == "CALL_CLOSED";
+            heard.iter().any(closed).then_some(())
         });
-        let number = |before: &str| {
-            let (_, rest) = shown.rsplit_once(before)?;
-            rest.split(|character: char| !character.is_ascii_digit())
-                .next()?
-                .parse::<u64>()
-                .ok()
-        };
-        Some((number("TX: packets=")?, number("rcvd=")?))
+        ["-enc.wav", "-dec.wav"].map(|end| {
+            let files = std::fs::read_dir(self.folder.path()).unwrap();
+            let mut files = files.map(|file| file.unwrap().path());
+            let recording = files.find(|file| file.to_string_lossy().ends_with(end));
+            recording.expect("a file of baresip's module sndfile")
+        })
     }
 
     /// The digits it heard so far.
@@ -115,15 +133,34 @@ impl Baresip {
     /// Asks for its RTP counters until it has sent and received this many packets; returns both.
     #[track_caller]
     pub fn wait_for_packets(&mut self, wanted: u64) -> (u64, u64) {
-        for _ in 0..100_000 {
-            if let Some((sent, received)) = self.packets()
+        for asked in 1.. {
+            self.control.command("audio_debug", "");
+            let shown = self.control.wait_for("the answer to audio_debug", |heard| {
+                let answers = heard
+                    .iter()
+                    .map(|(_, value)| value)
+                    .filter(|value| value["token"] == "audio_debug");
+                answers
+                    .clone()
+                    .nth(asked - 1)
+                    .map(|answer: &Value| answer["data"].to_string())
+            });
+            let number = |before: &str| {
+                let (_, rest) = shown.rsplit_once(before)?;
+                rest.split(|character: char| !character.is_ascii_digit())
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+            };
+            if let (Some(sent), Some(received)) = (number("TX: packets="), number("rcvd="))
                 && sent >= wanted
                 && received >= wanted
             {
                 return (sent, received);
             }
+            assert!(asked < 100_000, "baresip's audio does not flow: {shown}");
         }
-        panic!("baresip's audio does not flow");
+        unreachable!("the loop ends above")
     }
 }
 
@@ -145,21 +182,20 @@ fn write_tone(path: &Path) {
     std::fs::write(path, file).unwrap();
 }
 
-fn configuration(folder: &Path, listen: SocketAddr, control: u16) -> String {
+fn configuration(said: &Path, rate: u32, listen: SocketAddr, control: u16) -> String {
     let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
     let modules = modules
         .iter()
         .find(|path| Path::new(path).is_dir())
         .unwrap_or(&modules[0]);
-    let tone = folder.join("tone.wav");
     format!(
         "sip_listen {listen}
 net_interface {address}
-audio_source aufile,{tone}
+audio_source aufile,{said}
 audio_player aubridge,far
 audio_alert aubridge,far
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate {rate}
+auplay_srate {rate}
 ausrc_channels 1
 auplay_channels 1
 rtp_ports 7000-9999
@@ -175,6 +211,6 @@ module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 ",
         address = listen.ip(),
-        tone = tone.display()
+        said = said.display()
     )
 }

@@ -1,7 +1,5 @@
 //! meetd calls baresip, which answers by itself, speaks and listens.
 
-use std::path::Path;
-
 use crate::baresip::Baresip;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::Skipped;
@@ -20,38 +18,6 @@ pub fn speaks_listens_and_hears_the_pin_encrypted() -> Result<(), Skipped> {
     let baresip = Baresip::start_with(";mediaenc=srtp-mand")?;
     let room = Room::open_with(&[("media.srtp", "\"require\"")]);
     a_whole_call(Over::Udp, baresip, room, true)
-}
-
-/// Its tone, at its pitch and level, through each codec that is not G.711; ours is counted there.
-pub fn speaks_and_listens_in(codec: &str) -> Result<(), Skipped> {
-    let its_name = match codec {
-        "opus" => "opus/48000/2",
-        _ => "G722/16000/1",
-    };
-    let mut baresip = Baresip::start_with(&format!(";audio_codecs={its_name}"))?;
-    let folder = tempfile::TempDir::with_prefix("meetd-heard-").unwrap();
-    let recording = folder.path().join("heard.wav");
-    let room = Room::open_with(&[
-        ("media.codecs", &format!("[\"{codec}\", \"pcmu\"]")),
-        ("media.output", &format!("\"file:{}\"", recording.display())),
-    ]);
-    let join = directives::join(&format!("sip:far@127.0.0.1:{};transport=udp", baresip.port));
-    let event = room.bridge.ask(&join);
-    assert_eq!(outcome(&event), "Response", "{event}");
-    room.bridge.wait_for_call_state("ACTIVE");
-    assert_eq!(room.home.status()["call"]["codec"], codec);
-    baresip.wait_for_packets(3 * ENOUGH);
-    assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
-    room.bridge.wait_for_call_state("IDLE");
-    room.meetd.stop();
-    let heard = read(&recording);
-    // A second from the middle, without the beginning.
-    let (level, of_tone) = tone_in(&heard[heard.len() / 2 - 24_000..heard.len() / 2 + 24_000], 600.0);
-    // Its tone is 16,384 at its peak. Over a second a change of the delay may turn its phase a little.
-    let gain = 20.0 * (level / (16_384.0 / 2.0_f64.sqrt())).log10();
-    assert!(gain.abs() < 1.5, "{codec}: {gain} dB");
-    assert!(of_tone / level > 0.9, "{codec}: {of_tone} of {level} is its tone");
-    Ok(())
 }
 
 /// No call is made that is not what `media.srtp = "require"` promises.
@@ -148,28 +114,4 @@ pub fn baresip_can_call_our_far_end() -> Result<(), Skipped> {
     baresip.control.command("hangup", "");
     far_end.wait_for_phase(crate::peers::far_end::Phase::TheyLeft);
     Ok(())
-}
-
-/// A recording of the room, in 48 kHz.
-pub fn read(recording: &Path) -> Vec<f64> {
-    let mut reader = hound::WavReader::open(recording).unwrap();
-    assert_eq!(reader.spec().sample_rate, 48_000);
-    let samples = reader.samples::<i16>();
-    samples.map(|sample| f64::from(sample.unwrap())).collect()
-}
-
-/// The level of a piece of it, and that of a tone of so many hertz in it.
-pub fn tone_in(piece: &[f64], hertz: f64) -> (f64, f64) {
-    let count = piece.len() as f64;
-    let level = (piece.iter().map(|sample| sample * sample).sum::<f64>() / count).sqrt();
-    let part = |phase: f64| -> f64 {
-        let wave = |at: usize| (std::f64::consts::TAU * hertz * at as f64 / 48_000.0 + phase).sin();
-        piece
-            .iter()
-            .enumerate()
-            .map(|(at, sample)| sample * wave(at))
-            .sum()
-    };
-    let of_tone = part(0.0).hypot(part(std::f64::consts::FRAC_PI_2)) * 2.0 / count / 2.0_f64.sqrt();
-    (level, of_tone)
 }

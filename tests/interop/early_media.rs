@@ -4,7 +4,6 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::baresip_stories::{read, tone_in};
 use crate::peers::programs::Skipped;
 use crate::sipp::{Over, Sipp};
 use crate::sipp_stories::{Called, Unusual};
@@ -48,4 +47,28 @@ fn scenario(folder: &Path) -> String {
     let scenario = folder.join("early_media.xml");
     std::fs::write(&scenario, text.replace("@SPEECH@", &speech.display().to_string())).unwrap();
     scenario.display().to_string()
+}
+
+/// A recording of the room, in 48 kHz.
+fn read(recording: &Path) -> Vec<f64> {
+    let mut reader = hound::WavReader::open(recording).unwrap();
+    assert_eq!(reader.spec().sample_rate, 48_000);
+    let samples = reader.samples::<i16>();
+    samples.map(|sample| f64::from(sample.unwrap())).collect()
+}
+
+/// The level of a piece of it, and that of a tone of so many hertz in it.
+fn tone_in(piece: &[f64], hertz: f64) -> (f64, f64) {
+    let count = piece.len() as f64;
+    let level = (piece.iter().map(|sample| sample * sample).sum::<f64>() / count).sqrt();
+    let part = |phase: f64| -> f64 {
+        let wave = |at: usize| (std::f64::consts::TAU * hertz * at as f64 / 48_000.0 + phase).sin();
+        piece
+            .iter()
+            .enumerate()
+            .map(|(at, sample)| sample * wave(at))
+            .sum()
+    };
+    let of_tone = part(0.0).hypot(part(std::f64::consts::FRAC_PI_2)) * 2.0 / count / 2.0_f64.sqrt();
+    (level, of_tone)
 }

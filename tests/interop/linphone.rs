@@ -1,14 +1,16 @@
-//! linphone as a peer: its auto-answerer, which plays a file to whoever calls.
+//! linphone as a peer: its auto-answerer, which plays a file to whoever calls, and its shell, which records as well.
 
-use std::path::Path;
-use std::process::Command;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command};
 
 use tempfile::TempDir;
 
 use crate::peers::directives::{self, outcome};
-use crate::peers::programs::{self, Skipped};
+use crate::peers::programs::{self, Program, Skipped};
 use crate::peers::room::Room;
 use crate::sipp::Over;
+use crate::speech_stories::Speaker;
 
 /// What comes with it to be played.
 const SPEECH: &str = "/usr/share/sounds/linphone/hello8000.wav";
@@ -56,6 +58,89 @@ pub fn speaks(over: Over) -> Result<(), Skipped> {
     room.meetd.stop();
     assert!(loudest(&heard) > AUDIBLE, "the room heard nothing of {SPEECH}");
     Ok(())
+}
+
+/// linphone's shell with files in the place of a sound card: it speaks one and records into another.
+pub struct Linphone {
+    port: u16,
+    said: PathBuf,
+    recording: PathBuf,
+    program: Program,
+    told: ChildStdin,
+    _folder: TempDir,
+}
+
+impl Linphone {
+    /// Starts one that answers by itself in this codec alone.
+    pub fn speaking(codec: &str, write: impl FnOnce(&Path, u32)) -> Result<Self, Skipped> {
+        let linphone = programs::find("linphonec", "linphone-cli")?;
+        let folder = TempDir::with_prefix("meetd-linphone-").unwrap();
+        let (home, said) = (folder.path(), folder.path().join("said.wav"));
+        write(&said, 16_000);
+        for name in [".local/share/linphone", ".config/linphone"] {
+            std::fs::create_dir_all(home.join(name)).unwrap();
+        }
+        let (port, recording) = (programs::free_port(), home.join("heard.wav"));
+        let rtp = programs::free_port();
+        std::fs::write(home.join("linphonerc"), configuration(codec, port, rtp)).unwrap();
+        let mut command = Command::new(linphone);
+        command
+            .args(["-a", "-c"])
+            .arg(home.join("linphonerc"))
+            .env("HOME", home)
+            .current_dir(home);
+        let (program, told) = programs::start_told(&mut command);
+        let mut linphone = Self {
+            port,
+            said,
+            recording,
+            program,
+            told,
+            _folder: folder,
+        };
+        linphone.tell("soundcard use files");
+        let recording = linphone.recording.display().to_string();
+        linphone.tell(&format!("record {recording}"));
+        programs::wait_until_listening(&linphone.program, port);
+        Ok(linphone)
+    }
+
+    fn tell(&mut self, command: &str) {
+        writeln!(self.told, "{command}").unwrap();
+    }
+}
+
+impl Speaker for Linphone {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn begin(&mut self) {
+        let said = self.said.display().to_string();
+        self.tell(&format!("play {said}"));
+    }
+
+    fn recording(&mut self) -> PathBuf {
+        self.tell("quit");
+        self.program.wait();
+        self.recording.clone()
+    }
+}
+
+fn configuration(codec: &str, port: u16, rtp: u16) -> String {
+    let codecs = [("opus", 48_000), ("PCMU", 8000), ("PCMA", 8000), ("G722", 8000)];
+    let codecs: String = codecs
+        .iter()
+        .enumerate()
+        .map(|(at, (mime, rate))| {
+            let is_enabled = u8::from(mime.eq_ignore_ascii_case(codec));
+            format!("[audio_codec_{at}]\nmime={mime}\nrate={rate}\nchannels=1\nenabled={is_enabled}\n")
+        })
+        .collect();
+    format!(
+        "[sip]\nsip_port={port}\nsip_tcp_port=0\nsip_tls_port=0\nuse_ipv6=0\nbind_address=127.0.0.1\n\
+         [rtp]\naudio_rtp_port={rtp}\nbind_address=127.0.0.1\n[sound]\nechocancellation=0\n[video]\nenabled=0\n{codecs}"
+    )
 }
 
 /// The loudest sample of a file of 16-bit PCM (RIFF).

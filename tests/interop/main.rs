@@ -23,6 +23,7 @@ mod early_media;
 mod far_end_itself;
 mod frames_by_schema;
 mod front;
+mod hearing_itself;
 mod ipv6;
 mod kamailio;
 mod kamailio_stories;
@@ -36,6 +37,7 @@ mod runner;
 mod sipp;
 mod sipp_stories;
 mod sound_card;
+mod speech_stories;
 mod strangers;
 
 use kamailio_stories::By;
@@ -58,13 +60,65 @@ const STORIES: &[runner::Story] = &[
         "baresip_speaks_listens_and_hears_the_pin_encrypted",
         baresip_stories::speaks_listens_and_hears_the_pin_encrypted,
     ),
-    ("baresip_speaks_and_listens_in_g722", || {
-        baresip_stories::speaks_and_listens_in("g722")
+    ("speech_goes_both_ways_with_baresip_in_pcmu", || {
+        speech_stories::with_baresip("pcmu")
+    }),
+    ("speech_goes_both_ways_with_baresip_in_pcma", || {
+        speech_stories::with_baresip("pcma")
+    }),
+    ("speech_goes_both_ways_with_baresip_in_g722", || {
+        speech_stories::with_baresip("g722")
     }),
     #[cfg(feature = "opus")]
-    ("baresip_speaks_and_listens_in_opus", || {
-        baresip_stories::speaks_and_listens_in("opus")
+    ("speech_goes_both_ways_with_baresip_in_opus", || {
+        speech_stories::with_baresip("opus")
     }),
+    ("speech_goes_both_ways_with_linphone_in_pcmu", || {
+        speech_stories::with_linphone("pcmu")
+    }),
+    ("speech_goes_both_ways_with_linphone_in_pcma", || {
+        speech_stories::with_linphone("pcma")
+    }),
+    ("speech_goes_both_ways_with_linphone_in_g722", || {
+        speech_stories::with_linphone("g722")
+    }),
+    #[cfg(feature = "opus")]
+    ("speech_goes_both_ways_with_linphone_in_opus", || {
+        speech_stories::with_linphone("opus")
+    }),
+    ("speech_goes_both_ways_with_asterisk_in_pcmu", || {
+        speech_stories::with_asterisk("pcmu")
+    }),
+    ("speech_goes_both_ways_with_asterisk_in_pcma", || {
+        speech_stories::with_asterisk("pcma")
+    }),
+    ("speech_goes_both_ways_with_asterisk_in_g722", || {
+        speech_stories::with_asterisk("g722")
+    }),
+    (
+        "hearing_finds_the_delay_and_the_gain_of_a_good_path",
+        hearing_itself::finds_the_delay_and_the_gain_of_a_good_path,
+    ),
+    (
+        "hearing_notices_every_fifth_packet_missing",
+        hearing_itself::notices_every_fifth_packet_missing,
+    ),
+    (
+        "hearing_notices_ulaw_taken_for_alaw",
+        hearing_itself::notices_ulaw_taken_for_alaw,
+    ),
+    (
+        "hearing_notices_the_wrong_byte_order",
+        hearing_itself::notices_the_wrong_byte_order,
+    ),
+    (
+        "hearing_notices_packets_in_the_wrong_order",
+        hearing_itself::notices_packets_in_the_wrong_order,
+    ),
+    (
+        "hearing_notices_what_is_no_such_speech",
+        hearing_itself::notices_what_is_no_such_speech,
+    ),
     (
         "baresip_without_keys_gets_no_call",
         baresip_stories::without_keys_there_is_no_call,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -86,14 +86,26 @@ fn missing(what: String) -> Skipped {
 
 /// Starts a program with its outputs collected.
 pub fn start(command: &mut Command) -> Program {
+    start_with(command, Stdio::null()).0
+}
+
+/// The same, for one that is told by its standard input what to do.
+pub fn start_told(command: &mut Command) -> (Program, ChildStdin) {
+    let (program, input) = start_with(command, Stdio::piped());
+    (program, input.expect("a pipe"))
+}
+
+fn start_with(command: &mut Command, input: Stdio) -> (Program, Option<ChildStdin>) {
     let shown = format!("{command:?}");
     let child = command
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
     let name = command.get_program().to_string_lossy().into_owned();
-    Meetd::guard(&name, child.unwrap_or_else(|fault| panic!("{shown}: {fault}")))
+    let mut child = child.unwrap_or_else(|fault| panic!("{shown}: {fault}"));
+    let input = child.stdin.take();
+    (Meetd::guard(&name, child), input)
 }
 
 /// Waits until somebody listens on this port of loopback; panics when the program ends before.

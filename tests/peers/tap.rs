@@ -40,7 +40,9 @@ pub struct Line {
 /// RTP in one direction.
 #[derive(Debug, Default)]
 pub struct Leg {
-    /// What an ear at the wire heard.
+    /// Packets, digits included, in whatever codec.
+    pub packets: u64,
+    /// What an ear at the wire heard, in G.711.
     pub ear: Ear,
     /// When the first packet came.
     pub first: Option<Instant>,
@@ -301,6 +303,7 @@ fn relay_audio(from_daemon: bool, relay: &Relay, seen: &Watched<Wire>) {
                 &mut wire.to_daemon
             };
             let Some(packet) = Packet::read(raw) else { return };
+            leg.packets += 1;
             leg.first.get_or_insert(at);
             if let Some(digit) = leg.ear.hear(&packet, events) {
                 leg.digits.push((at, digit));

@@ -231,6 +231,9 @@ impl UserAgent {
 
     fn flow_failed(&mut self, now: Now, flow: FlowId, fault: &ConnectFault) {
         tracing::debug!(flow = flow.0, %fault, "SIP flow failed");
+        if self.flows.leave_from_any_port(flow, fault) {
+            return self.drain_flows();
+        }
         let target = self.flows.target(flow);
         let is_gone = self.flows.failed(flow);
         self.flow_lost(now, flow, target.filter(|_| is_gone), fault);

@@ -370,7 +370,7 @@ impl Playout {
         }
         self.decode_ahead();
         let most = match excess > 0 {
-            true => excess as usize,
+            true => may_go(excess, rest) as usize,
             false => stretch::LONGEST,
         };
         let Some((length, likeness)) = stretch::period(&self.ready, most) else {
@@ -435,6 +435,13 @@ impl Playout {
         }
         self.state = state;
     }
+}
+
+/// How much may be taken out when this is too much beside the rest of a frame. Packets are needed whole: what is held
+/// back counts in whole frames, and one more of them would be too short, so that it would have to be put in again.
+fn may_go(excess: i64, rest: i64) -> i64 {
+    let frames = (excess + TOO_SHORT) / FRAME as i64;
+    rest + frames * FRAME as i64
 }
 
 fn in_samples(now: Duration) -> i64 {

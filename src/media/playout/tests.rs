@@ -17,6 +17,25 @@ fn on_a_good_network_everything_is_heard_and_held_back_for_little() {
     assert_eq!(way.clicks(), 0);
 }
 
+/// A packet is needed as a whole: what is held back comes near to what is wanted in steps of a packet, wherever within
+/// one the packets of the network come.
+#[test]
+fn what_comes_evenly_is_left_as_it_is() {
+    for phase in [0, 4, 8, 12, 14, 16, 18] {
+        let mut way = Way::new();
+        // What was supposed at first is forgotten by then.
+        way.run(2500, |at| Some(at * TICK + ms(phase)));
+        let delay = way.playout.delay();
+        let delays = (0..500).map(|_| {
+            way.run(1, |at| Some(at * TICK + ms(phase)));
+            way.playout.delay()
+        });
+        let changes = delays.filter(|now| *now != delay).count();
+        assert_eq!(changes, 0, "{phase} ms: changes of the delay in ten seconds");
+        assert!(delay <= ms(45), "{phase} ms: {delay:?}");
+    }
+}
+
 #[test]
 fn order_does_not_matter_while_there_is_time() {
     let mut way = Way::new();

@@ -335,45 +335,48 @@ impl Transactions {
 
     /// A flow failed, or ended.
     pub fn handle_fault(&mut self, flow: FlowId, fault: &ConnectFault) {
-        for client in self
-            .clients
-            .values_mut()
-            .filter(|client| client.path.flow == flow)
-        {
-            match &mut client.machine {
-                ClientMachine::Invite(machine) => machine.handle_fault(fault.clone()),
-                ClientMachine::Other(machine) => machine.handle_fault(fault.clone()),
+        for key in keys(&self.clients, |client| client.path.flow == flow) {
+            if let Some(client) = self.clients.get_mut(&key) {
+                match &mut client.machine {
+                    ClientMachine::Invite(machine) => machine.handle_fault(fault.clone()),
+                    ClientMachine::Other(machine) => machine.handle_fault(fault.clone()),
+                }
+                self.drain_client(&key);
             }
         }
-        for server in self
-            .servers
-            .values_mut()
-            .filter(|server| server.way.is_reliable_on(flow))
-        {
-            match (&server.way_back, &mut server.machine) {
-                (Some(target), _) => server.way = Way::Anew(target.clone()),
-                (None, ServerMachine::Invite(machine)) => machine.handle_fault(),
-                (None, ServerMachine::Other(machine)) => machine.handle_fault(),
+        for key in keys(&self.servers, |server| server.way.is_reliable_on(flow)) {
+            if let Some(server) = self.servers.get_mut(&key) {
+                match (&server.way_back, &mut server.machine) {
+                    (Some(target), _) => server.way = Way::Anew(target.clone()),
+                    (None, ServerMachine::Invite(machine)) => machine.handle_fault(),
+                    (None, ServerMachine::Other(machine)) => machine.handle_fault(),
+                }
+                self.drain_server(&key);
             }
         }
-        self.drain();
     }
 
     /// Looks at the clock.
     pub fn handle_deadline(&mut self, now: Now) {
-        for client in self.clients.values_mut() {
-            match &mut client.machine {
-                ClientMachine::Invite(machine) => machine.handle_deadline(now),
-                ClientMachine::Other(machine) => machine.handle_deadline(now),
+        let is_due = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| deadline.is_due(now));
+        for key in keys(&self.clients, |client| is_due(client.machine.next_deadline())) {
+            if let Some(client) = self.clients.get_mut(&key) {
+                match &mut client.machine {
+                    ClientMachine::Invite(machine) => machine.handle_deadline(now),
+                    ClientMachine::Other(machine) => machine.handle_deadline(now),
+                }
+                self.drain_client(&key);
             }
         }
-        for server in self.servers.values_mut() {
-            match &mut server.machine {
-                ServerMachine::Invite(machine) => machine.handle_deadline(now),
-                ServerMachine::Other(machine) => machine.handle_deadline(now),
+        for key in keys(&self.servers, |server| is_due(server.machine.next_deadline())) {
+            if let Some(server) = self.servers.get_mut(&key) {
+                match &mut server.machine {
+                    ServerMachine::Invite(machine) => machine.handle_deadline(now),
+                    ServerMachine::Other(machine) => machine.handle_deadline(now),
+                }
+                self.drain_server(&key);
             }
         }
-        self.drain();
     }
 
     /// The next output.
@@ -383,14 +386,8 @@ impl Transactions {
 
     /// When it wants to be woken.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        let clients = self.clients.values().map(|client| match &client.machine {
-            ClientMachine::Invite(machine) => machine.next_deadline(),
-            ClientMachine::Other(machine) => machine.next_deadline(),
-        });
-        let servers = self.servers.values().map(|server| match &server.machine {
-            ServerMachine::Invite(machine) => machine.next_deadline(),
-            ServerMachine::Other(machine) => machine.next_deadline(),
-        });
+        let clients = self.clients.values().map(|client| client.machine.next_deadline());
+        let servers = self.servers.values().map(|server| server.machine.next_deadline());
         Deadline::earliest(clients.chain(servers))
     }
 
@@ -398,15 +395,6 @@ impl Transactions {
     pub fn uses(&self, flow: FlowId) -> bool {
         self.clients.values().any(|client| client.path.flow == flow)
             || self.servers.values().any(|server| server.way.is_on(flow))
-    }
-
-    fn drain(&mut self) {
-        for key in self.clients.keys().cloned().collect::<Vec<_>>() {
-            self.drain_client(&key);
-        }
-        for key in self.servers.keys().cloned().collect::<Vec<_>>() {
-            self.drain_server(&key);
-        }
     }
 
     fn drain_client(&mut self, key: &ClientKey) {
@@ -447,7 +435,20 @@ impl Transactions {
     }
 }
 
+/// The keys of those that are meant: most wait for nothing but their end and are left alone.
+fn keys<K: Clone, V>(all: &BTreeMap<K, V>, is_meant: impl Fn(&V) -> bool) -> Vec<K> {
+    let meant = all.iter().filter(|(_, one)| is_meant(one));
+    meant.map(|(key, _)| key.clone()).collect()
+}
+
 impl ClientMachine {
+    fn next_deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Invite(machine) => machine.next_deadline(),
+            Self::Other(machine) => machine.next_deadline(),
+        }
+    }
+
     fn poll_output(&mut self) -> Option<Output> {
         match self {
             Self::Invite(machine) => machine.poll_output(),
@@ -464,6 +465,13 @@ impl ClientMachine {
 }
 
 impl ServerMachine {
+    fn next_deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Invite(machine) => machine.next_deadline(),
+            Self::Other(machine) => machine.next_deadline(),
+        }
+    }
+
     fn poll_output(&mut self) -> Option<Output> {
         match self {
             Self::Invite(machine) => machine.poll_output(),

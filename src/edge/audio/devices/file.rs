@@ -5,68 +5,86 @@ use std::io::{BufReader, BufWriter};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-use super::resample::to_mono;
+use super::resample::ToMono;
 use super::{DeviceFault, Frame, Loudspeaker, Microphone};
 use crate::media::{FRAME, RATE};
 
-/// Samples read of a file, all channels counted: ten minutes of 48 kHz stereo. It is held in memory.
-const MOST_SAMPLES: usize = 10 * 60 * 48_000 * 2;
+/// More than any file of a voice has: what a frame needs of it stays below 40,000 moments.
+const FASTEST: u32 = 1_920_000;
 /// The header is brought up to date once a second, so that a file is whole even when the process dies.
 const FRAMES_A_FLUSH: u32 = 50;
 
-/// Plays a file again and again.
+/// Plays a file again and again. It is read as it is played: a long one would hold up what is heard meanwhile.
 pub struct Player {
-    samples: Vec<i16>,
-    at: usize,
+    path: String,
+    reader: WavReader<BufReader<File>>,
+    to_mono: ToMono,
+    channels: Vec<f32>,
 }
 
 impl Player {
-    /// Reads the file: any rate and channels, whole numbers or floats.
+    /// Opens the file: any rate and channels, whole numbers or floats.
     pub fn open(path: &str) -> Result<Self, DeviceFault> {
-        let unreadable = |error| DeviceFault::Unreadable {
-            path: path.to_owned(),
-            error,
-        };
-        let reader = WavReader::open(path).map_err(unreadable)?;
+        let reader = WavReader::open(path).map_err(|error| unreadable(path, error))?;
         let spec = reader.spec();
-        let samples = to_mono(
-            &read(reader).map_err(unreadable)?,
-            spec.channels,
-            spec.sample_rate,
-        );
-        if samples.is_empty() {
+        if spec.sample_rate > FASTEST {
+            return Err(unreadable(path, hound::Error::Unsupported));
+        }
+        if reader.duration() == 0 || spec.sample_rate == 0 {
             return Err(DeviceFault::Empty(path.to_owned()));
         }
-        Ok(Self { samples, at: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            to_mono: ToMono::from(spec.sample_rate),
+            channels: vec![0.0; spec.channels.into()],
+        })
+    }
+
+    /// The channels of the next moment; after the last comes the first.
+    fn next_moment(&mut self) -> Result<(), hound::Error> {
+        for channel in 0..self.channels.len() {
+            let sample = match next_sample(&mut self.reader) {
+                Some(sample) => sample,
+                None => {
+                    self.reader.seek(0)?;
+                    next_sample(&mut self.reader).ok_or(hound::Error::UnfinishedSample)?
+                }
+            };
+            self.channels[channel] = sample?;
+        }
+        Ok(())
     }
 }
 
 impl Microphone for Player {
     fn read(&mut self, frame: &mut Frame) -> Result<bool, DeviceFault> {
-        for sample in frame {
-            *sample = self.samples[self.at];
-            self.at = (self.at + 1) % self.samples.len();
+        for _ in 0..self.to_mono.missing(FRAME) {
+            self.next_moment()
+                .map_err(|error| unreadable(&self.path, error))?;
+            self.to_mono.put(&self.channels);
         }
+        self.to_mono.take(frame);
         Ok(true)
     }
 }
 
-fn read(reader: WavReader<BufReader<File>>) -> Result<Vec<f32>, hound::Error> {
-    let WavSpec {
-        bits_per_sample,
-        sample_format,
-        ..
-    } = reader.spec();
-    match sample_format {
-        SampleFormat::Float => reader.into_samples::<f32>().take(MOST_SAMPLES).collect(),
+fn next_sample(reader: &mut WavReader<BufReader<File>>) -> Option<Result<f32, hound::Error>> {
+    let spec = reader.spec();
+    match spec.sample_format {
+        SampleFormat::Float => reader.samples::<f32>().next(),
         SampleFormat::Int => {
-            let full_scale = 2.0_f32.powi(i32::from(bits_per_sample) - 1);
-            reader
-                .into_samples::<i32>()
-                .take(MOST_SAMPLES)
-                .map(|sample| sample.map(|sample| sample as f32 / full_scale))
-                .collect()
+            let full_scale = 2.0_f32.powi(i32::from(spec.bits_per_sample) - 1);
+            let sample = reader.samples::<i32>().next()?;
+            Some(sample.map(|sample| sample as f32 / full_scale))
         }
+    }
+}
+
+fn unreadable(path: &str, error: hound::Error) -> DeviceFault {
+    DeviceFault::Unreadable {
+        path: path.to_owned(),
+        error,
     }
 }
 

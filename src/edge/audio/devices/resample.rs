@@ -5,29 +5,55 @@ use crate::media;
 
 const RATE: u64 = media::RATE as u64;
 
-/// Mixes channels and changes the rate. Samples are −1 to 1, interleaved; nothing comes of no channel or no rate.
-pub fn to_mono(samples: &[f32], channels: u16, rate: u32) -> Vec<i16> {
-    let channels = usize::from(channels);
-    if channels == 0 || rate == 0 {
-        return Vec::new();
+/// Mixes channels and changes the rate, piece by piece. Samples are −1 to 1.
+pub struct ToMono {
+    rate: u64,
+    /// What came and is still needed, mixed.
+    moments: Vec<f32>,
+    /// The next to give, counted from the one that the first of those belongs to.
+    at: u64,
+}
+
+impl ToMono {
+    /// From this rate.
+    pub fn from(rate: u32) -> Self {
+        Self {
+            rate: rate.into(),
+            moments: Vec::new(),
+            at: 0,
+        }
     }
-    let mono: Vec<f32> = samples
-        .chunks_exact(channels)
-        .map(|moment| moment.iter().sum::<f32>() / channels as f32)
-        .collect();
-    let rate = u64::from(rate);
-    let count = mono.len() as u64 * RATE / rate;
-    (0..count)
-        .map(|at| {
-            if rate > RATE {
-                mean(&mono, at, rate)
-            } else {
-                between(&mono, at, rate)
-            }
-        })
-        // A float becomes the nearest that fits, and no number becomes 0.
-        .map(|sample| (sample * 32768.0).round() as i16)
-        .collect()
+
+    /// How many moments must still come before so many samples can be given.
+    pub fn missing(&self, count: usize) -> usize {
+        // One more for the line to it, one for what is left of the division.
+        let needed = (self.at + count as u64) * self.rate / RATE + 2;
+        usize::try_from(needed).map_or(0, |needed| needed.saturating_sub(self.moments.len()))
+    }
+
+    /// Takes the channels of one moment.
+    pub fn put(&mut self, channels: &[f32]) {
+        let sum: f32 = channels.iter().sum();
+        self.moments.push(sum / channels.len().max(1) as f32);
+    }
+
+    /// Gives the next samples; the last moment goes on where some are missing.
+    pub fn take(&mut self, samples: &mut [i16]) {
+        for sample in samples {
+            let value = match self.rate > RATE {
+                true => mean(&self.moments, self.at, self.rate),
+                false => between(&self.moments, self.at, self.rate),
+            };
+            // A float becomes the nearest that fits, and no number becomes 0.
+            *sample = (value * 32768.0).round() as i16;
+            self.at += 1;
+        }
+        // After a second both rates are at a whole number.
+        while self.at >= RATE && self.moments.len() as u64 >= self.rate {
+            self.moments.drain(..self.rate as usize);
+            self.at -= RATE;
+        }
+    }
 }
 
 /// The mean of the input that output sample `at` spans.
@@ -51,6 +77,7 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::*;
+    use crate::media::FRAME;
 
     #[test]
     fn a_second_stays_a_second_and_a_tone_stays_a_tone() {
@@ -63,23 +90,27 @@ mod tests {
             (96_000, 1),
             (11_025, 3),
         ] {
-            let samples: Vec<f32> = (0..rate)
-                .flat_map(|at| {
-                    let sample = (TAU * 300.0 * f64::from(at) / f64::from(rate)).sin() as f32 / 2.0;
-                    std::iter::repeat_n(sample, usize::from(channels))
-                })
-                .collect();
-            let heard = to_mono(&samples, channels, rate);
+            let mut spoken =
+                (0..).map(|at| (TAU * 300.0 * f64::from(at) / f64::from(rate)).sin() as f32 / 2.0);
+            let mut to_mono = ToMono::from(rate);
+            let mut heard = vec![0; 3 * 48_000];
+            for frame in heard.chunks_mut(FRAME) {
+                while to_mono.missing(frame.len()) > 0 {
+                    to_mono.put(&vec![spoken.next().unwrap(); channels]);
+                }
+                to_mono.take(frame);
+            }
             assert!(
-                (47_999..=48_000).contains(&heard.len()),
-                "{rate}: {}",
-                heard.len()
+                to_mono.moments.len() <= rate as usize + 2,
+                "what was given is kept"
             );
+            let steepest = heard.windows(2).map(|pair| pair[1].abs_diff(pair[0])).max();
+            assert!(steepest.unwrap() < 1400, "{rate}: a click of {steepest:?}");
             let rises = heard
                 .windows(2)
                 .filter(|pair| pair[0] < 0 && pair[1] >= 0)
                 .count();
-            assert!((298..=300).contains(&rises), "{rate}: {rises}");
+            assert!((898..=900).contains(&rises), "{rate}: {rises}");
             let peak = heard.iter().max().copied().unwrap_or_default();
             assert!((15_000..=16_400).contains(&peak), "{rate}: {peak}");
         }
@@ -87,11 +118,16 @@ mod tests {
 
     #[test]
     fn nonsense_becomes_silence_or_the_loudest() {
-        assert_eq!(to_mono(&[1.0; 8], 0, 8000), Vec::<i16>::new());
-        assert_eq!(to_mono(&[1.0; 8], 1, 0), Vec::<i16>::new());
-        assert_eq!(
-            to_mono(&[f32::NAN, 9.0, -9.0], 1, 48_000),
-            [0, i16::MAX, i16::MIN]
-        );
+        let mut samples = [7; 3];
+        let mut to_mono = ToMono::from(48_000);
+        [f32::NAN, 9.0, -9.0]
+            .iter()
+            .for_each(|sample| to_mono.put(&[*sample]));
+        to_mono.take(&mut samples);
+        assert_eq!(samples, [0, i16::MAX, i16::MIN]);
+        let mut to_mono = ToMono::from(0);
+        to_mono.put(&[]);
+        to_mono.take(&mut samples);
+        assert_eq!(samples, [0; 3]);
     }
 }
