@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::connecting::SILENCE;
 use super::conversation::{self, Conversation};
 use super::{Audio, EarlyAnswer, EarlyDialogs, OutboundCall, Progress, Reached, State, is_description};
 use crate::call::{Agreed, CallEvent, EndReason};
@@ -13,6 +12,7 @@ use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
 use crate::dialer::sip::locate::Candidate;
 use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
+use crate::dialer::sip::patience::SILENCE;
 use crate::dialer::sip::recovery::{self, RecordedState};
 use crate::dialer::sip::request::Whither;
 use crate::dialer::sip::transaction::Failure;
