@@ -184,8 +184,21 @@ pub struct Plan {
     pub packet_time: Duration,
     /// Who sends.
     pub direction: Direction,
+    /// Whether the call is still unanswered: the far end is heard, and nobody hears us.
+    pub is_early: bool,
     /// With which keys, when encrypted. Without them packets are plain.
     pub keys: Option<Keys>,
+}
+
+impl Plan {
+    /// The same before the call is answered; `None` when the far end would not be heard.
+    pub fn early(self) -> Option<Self> {
+        self.direction.receives().then_some(Self {
+            direction: Direction::ReceiveOnly,
+            is_early: true,
+            ..self
+        })
+    }
 }
 
 #[cfg(test)]
@@ -204,8 +217,20 @@ pub(crate) mod tests {
             control: Control::beside(SocketAddr::from(([192, 0, 2, 2], 4000))),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
+            is_early: false,
             keys: None,
         }
+    }
+
+    #[test]
+    fn before_the_answer_nothing_is_sent_and_only_who_sends_is_heard() {
+        let early = plan().early().unwrap();
+        assert!(early.is_early && !early.direction.sends() && early.direction.receives());
+        let held = Plan {
+            direction: Direction::SendOnly,
+            ..plan()
+        };
+        assert_eq!(held.early(), None);
     }
 
     #[test]

@@ -62,8 +62,13 @@ impl Stream {
         if plan.remote != self.plan.remote {
             self.receiver.expect_from_elsewhere(now);
         }
-        if plan.direction.receives() && !self.plan.direction.receives() {
+        let is_answered = self.plan.is_early && !plan.is_early;
+        if is_answered || (plan.direction.receives() && !self.plan.direction.receives()) {
             self.receiver.expect_from_now(now);
+        }
+        if is_answered {
+            // Who listens waits for the voices of the meeting.
+            self.far_heard = false;
         }
         if (plan.codec, plan.packet_time) != (self.plan.codec, self.plan.packet_time) {
             self.sender.skip(&plan, 0);
@@ -76,6 +81,11 @@ impl Stream {
             plan.direction
         );
         self.plan = plan;
+    }
+
+    /// Whether the far end has been heard since the call began, or since it was answered.
+    pub fn has_heard(&self) -> bool {
+        self.far_heard
     }
 
     /// Sends silence in the place of the microphone, or the microphone again.

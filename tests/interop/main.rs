@@ -19,6 +19,7 @@ mod capture;
 mod certificates;
 mod condition_list;
 mod conditions;
+mod early_media;
 mod far_end_itself;
 mod frames_by_schema;
 mod front;
@@ -251,6 +252,7 @@ const OVER_EACH: &[(&str, OverEach)] = &[
         "is_out_of_service_503",
         name_stories::a_503_leads_to_the_next_server,
     ),
+    ("is_heard_before_it_answers", early_media::is_heard),
     ("is_called_over_ipv6", ipv6::sipp),
     ("registers_after_423", sipp_stories::registrar_423),
     ("is_not_hung_up_by_a_stranger", strangers::change_nothing),

@@ -126,8 +126,42 @@ pub fn answer_with_allow(request: &Request, status: u16, tag: &str) -> Response 
     response
 }
 
+/// What a request of theirs in a dialog asks for.
+pub enum Asked {
+    /// A re-INVITE.
+    Reinvite,
+    /// An UPDATE.
+    Update,
+    /// A BYE.
+    Bye,
+    /// Something that has the same answer in every dialog.
+    Answer(Box<Response>),
+}
+
+/// Tells what a request in a dialog asks for; methods that nobody wants of us get 405.
+pub fn asked_in_dialog(request: &Request) -> Asked {
+    let answer = match &request.method {
+        Method::Invite => return Asked::Reinvite,
+        Method::Update => return Asked::Update,
+        Method::Bye => return Asked::Bye,
+        Method::Options => answer_with_allow(request, 200, ""),
+        Method::Info => answer_info(request),
+        Method::Ack
+        | Method::Cancel
+        | Method::Register
+        | Method::Prack
+        | Method::Refer
+        | Method::Subscribe
+        | Method::Notify
+        | Method::Message
+        | Method::Publish
+        | Method::Other(_) => answer_with_allow(request, 405, ""),
+    };
+    Asked::Answer(Box::new(answer))
+}
+
 /// The answer to an INFO: what others press and picture updates mean nothing to us (RFC 3261 21.4.13).
-pub fn answer_info(request: &Request) -> Response {
+fn answer_info(request: &Request) -> Response {
     if request.body.is_empty() {
         return answer(request, 200, "");
     }

@@ -20,6 +20,7 @@ pub mod locate;
 pub mod offer_answer;
 pub mod out_of_service;
 pub mod outbound_call;
+pub mod patience;
 pub mod peers;
 pub mod recovery;
 pub mod registration;

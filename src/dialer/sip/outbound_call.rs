@@ -12,6 +12,7 @@ use super::leg::{Act, Invitation, Leg, Profile};
 use super::locate::{self, Candidate, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
 use super::out_of_service::OutOfService;
+use super::patience::LOCATING;
 use super::uri::{Scheme, Uri};
 use super::wire::{Request, Response};
 use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
@@ -40,10 +41,6 @@ use early::EarlyDialogs;
 use redirected::Redirections;
 use session_timer::SessionTimer;
 
-/// The edge gives up on names and connections before this; nothing waits longer even if it does not.
-const LOCATING: Duration = Duration::from_secs(10);
-/// As [`LOCATING`].
-const CONNECTING: Duration = Duration::from_secs(15);
 /// Opening a socket of our own takes no time.
 const RESERVING: Duration = Duration::from_secs(5);
 
@@ -128,6 +125,8 @@ enum Audio {
     Asked,
     /// Open, here.
     Reserved(SocketAddr),
+    /// The same, and a far end is heard that has not answered yet.
+    Early(SocketAddr),
 }
 
 /// What stays the same for each INVITE of the call.

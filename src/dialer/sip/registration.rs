@@ -2,26 +2,27 @@
 //! proved while a recent answer proves it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::compose;
 use super::digest::Authenticator;
-use super::headers::name_addr::Contacts;
-use super::headers::{CSeq, NameAddr, RetryAfter};
+use super::headers::NameAddr;
 use super::leg::{Act, Profile};
 use super::locate::{Candidate, Hop, Locating, Step, Target, read_uri};
 use super::out_of_service::OutOfService;
 use super::outbound_call::Reached;
+use super::patience::{CONNECTING, LOCATING, SILENCE};
 use super::request::Whither;
 use super::transaction::Failure;
 use super::transaction::table::ClientKey;
 use super::uri::Uri;
-use super::wire::{Method, Request, Response};
+use super::wire::Response;
 use crate::chance::Chance;
 use crate::network::{ConnectFault, NamesAnswer};
 use crate::time::{Deadline, Moment, Now};
+
+mod answers;
+mod register;
 
 /// What we ask for: short enough that a registrar which forgot us is noticed, long enough to be no burden.
 const WANTED: Duration = Duration::from_secs(600);
@@ -31,12 +32,6 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a refresh may be unanswered before nothing is proved any more.
 const DOUBT: Duration = Duration::from_secs(5);
-/// How long a target may be silent while there is another one.
-const SILENCE: Duration = Duration::from_secs(2);
-/// The edge gives up on names and connections before this.
-const LOCATING: Duration = Duration::from_secs(10);
-/// As [`LOCATING`].
-const CONNECTING: Duration = Duration::from_secs(15);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
 /// After a refusal that only a person can end: a wrong password tried too often locks accounts.
@@ -453,147 +448,6 @@ impl Registration {
         asked
     }
 
-    /// RFC 3261 10.2.
-    fn compose(&mut self, reached: &Reached, wanted: Duration) -> Request {
-        let public = self.profile.settings.public_address;
-        let local = SocketAddr::new(public.unwrap_or(reached.source.ip()), reached.port);
-        let transport = reached.target.transport;
-        let mut request = Request::new(Method::Register, self.domain());
-        let number = CSeq {
-            number: self.number,
-            method: Method::Register,
-        };
-        let contact = compose::contact(&self.from.uri, self.registrar.scheme(), local, transport);
-        let headers = &mut request.headers;
-        headers.push(
-            "Via",
-            compose::via(transport, local, &mut self.chance).to_string(),
-        );
-        if let Some(route) = &self.route {
-            headers.push("Route", NameAddr::new(route.clone()).to_string());
-        }
-        headers.push("Max-Forwards", "70");
-        headers.push("From", self.from.to_string());
-        headers.push("To", NameAddr::new(self.from.uri.clone()).to_string());
-        headers.push("Call-ID", self.call_id.clone());
-        headers.push("CSeq", number.to_string());
-        headers.push("Contact", NameAddr::new(contact).to_string());
-        headers.push("Expires", wanted.as_secs().to_string());
-        headers.push("Allow", compose::ALLOW);
-        headers.push("User-Agent", compose::PRODUCT);
-        self.authenticator
-            .authorize(self.profile.account.as_ref(), &mut request, &mut self.chance);
-        request
-    }
-
-    /// The Request-URI: the registrar's domain, without user and parameters.
-    fn domain(&self) -> Uri {
-        match self.registrar.host() {
-            Some(host) => Uri::build(self.registrar.scheme(), None, host, self.registrar.port()),
-            None => self.registrar.clone(),
-        }
-    }
-
-    fn answered(&mut self, now: Now, asked: &Asked, others: VecDeque<Candidate>, response: &Response) {
-        let shown = format!("{} {}", response.status, printable(&response.phrase));
-        match response.status {
-            200..=299 => self.accepted(now, asked, response),
-            401 | 407 => {
-                let account = self.profile.account.as_ref();
-                match self.authenticator.take_challenges(account, response) {
-                    Ok(()) => self.ask(now, asked.reached.clone(), others),
-                    Err(fault) => self.fail(now, &format!("{}: {fault}", response.status), Some(REFUSED)),
-                }
-            }
-            423 => match least(response).filter(|least| *least > self.wanted && *least <= LONGEST) {
-                Some(least) => {
-                    self.wanted = least;
-                    self.ask(now, asked.reached.clone(), others);
-                }
-                None => self.fail(now, &shown, Some(REFUSED)),
-            },
-            408 | 480 | 500..=599 if !others.is_empty() => self.next(now, others, &shown),
-            408 | 480 | 500..=599 => {
-                let after = response.headers.get("Retry-After");
-                let after = after.and_then(|value| RetryAfter::parse(value).ok());
-                let pause = after.map(|RetryAfter(seconds)| Duration::from_secs(u64::from(seconds)));
-                self.fail(now, &shown, pause.map(|pause| pause.min(LONGEST)));
-            }
-            _ => self.fail(now, &shown, Some(REFUSED)),
-        }
-    }
-
-    fn accepted(&mut self, now: Now, asked: &Asked, response: &Response) {
-        self.authenticator.note_accepted();
-        let granted = self.granted(asked, response);
-        if granted.is_zero() {
-            return self.fail(
-                now,
-                "the registrar took our address for no time at all",
-                Some(REFUSED),
-            );
-        }
-        self.failures = 0;
-        self.proven_until = Some(now.moment + granted);
-        let margin = MARGIN.min(granted / 2);
-        self.enter(State::Registered {
-            reached: asked.reached.clone(),
-            refresh_at: now.moment + (granted - margin),
-        });
-        if self.told != Told::Registered {
-            tracing::info!(
-                event = "registered",
-                registrar = %self.registrar,
-                transport = asked.reached.target.transport.in_lower_case(),
-                seconds = granted.as_secs(),
-                "this room is registered"
-            );
-            self.told = Told::Registered;
-        }
-    }
-
-    /// For how long: as our Contact in the answer says, else the answer, else as we asked.
-    fn granted(&self, asked: &Asked, response: &Response) -> Duration {
-        let public = self.profile.settings.public_address;
-        let ours = SocketAddr::new(public.unwrap_or(asked.reached.source.ip()), asked.reached.port);
-        let is_ours = |uri: &Uri| {
-            uri.port() == Some(ours.port())
-                && uri.host().is_some_and(|host| host.address() == Some(ours.ip()))
-                && uri.user_decoded() == self.from.uri.user_decoded()
-        };
-        let contacts = match Contacts::parse(response.headers.all("Contact")) {
-            Ok(Contacts::These(contacts)) => contacts,
-            Ok(Contacts::All) | Err(_) => Vec::new(),
-        };
-        let found = contacts.iter().find(|contact| is_ours(contact.uri()));
-        // A registrar behind a NAT helper may have written our address anew.
-        let found = found.or(contacts.first().filter(|_| contacts.len() == 1));
-        let of_contact = found.and_then(|contact| contact.expires());
-        let of_answer = || {
-            response
-                .headers
-                .get("Expires")
-                .and_then(|value| value.trim().parse().ok())
-        };
-        let seconds: Option<u32> = of_contact.or_else(of_answer);
-        let granted = seconds.map_or(self.wanted, |seconds| Duration::from_secs(u64::from(seconds)));
-        granted.min(LONGEST)
-    }
-
-    fn leave_answered(&mut self, now: Now, asked: Asked, response: &Response) {
-        let account = self.profile.account.as_ref();
-        if matches!(response.status, 401 | 407)
-            && self.authenticator.take_challenges(account, response).is_ok()
-        {
-            let asked = self.send(asked.reached, Duration::ZERO);
-            return self.enter(State::Leaving {
-                asked,
-                until: now.moment + LEAVING,
-            });
-        }
-        self.enter(State::Gone);
-    }
-
     /// Nothing is proved any more; it is tried again after a pause.
     fn fail(&mut self, now: Now, why: &str, pause: Option<Duration>) {
         self.proven_until = None;
@@ -615,20 +469,6 @@ impl Registration {
         tracing::debug!(from = self.state.name(), to = next.name(), "registration");
         self.state = next;
     }
-}
-
-/// Min-Expires of a 423 (RFC 3261 20.23).
-fn least(response: &Response) -> Option<Duration> {
-    let seconds: u32 = response.headers.get("Min-Expires")?.trim().parse().ok()?;
-    Some(Duration::from_secs(u64::from(seconds)))
-}
-
-fn printable(phrase: &str) -> String {
-    phrase
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(128)
-        .collect()
 }
 
 impl State {

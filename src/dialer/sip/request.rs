@@ -4,19 +4,16 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::compose;
 use super::locate::{Hop, Locating, Step, Target};
+use super::patience::LOCATING;
 use super::transaction::Failure;
 use super::transaction::table::{ClientKey, Owner};
 use super::wire::Request;
 use crate::chance::Chance;
 use crate::network::{NamesAnswer, Question};
 use crate::time::{Deadline, Moment, Now};
-
-/// The edge gives up on names before this; nothing waits longer even if it does not.
-const LOCATING: Duration = Duration::from_secs(10);
 
 /// Where a request shall go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -44,13 +44,18 @@ pub struct Audio {
 
 /// ```text
 /// (none) ─Reserve─> Reserved ─Start─> Running
-///    ^─────Stop───────┴─────────Stop─────┘
+///    ^                  ^──Reserve, when early──┤
+///    ^─────Stop─────────┴─────────Stop──────────┘
 /// ```
 enum Call {
     /// The socket waits for a plan.
     Reserved { socket: UdpSocket, is_muted: bool },
-    /// The pacer has the socket. Dropping this ends it.
-    Running(SyncSender<Order>),
+    /// The pacer has the socket. Dropping its orders ends it.
+    Running {
+        orders: SyncSender<Order>,
+        /// Whether the call is unanswered.
+        is_early: bool,
+    },
 }
 
 impl Audio {
@@ -71,7 +76,7 @@ impl Audio {
     pub fn set_loudspeaker(&mut self, loudspeaker: Loudspeaker) {
         self.loudspeaker = loudspeaker;
         let talking = self.calls.values().filter_map(|call| match call {
-            Call::Running(orders) => Some(orders),
+            Call::Running { orders, .. } => Some(orders),
             Call::Reserved { .. } => None,
         });
         let sounding = self.sounding.iter().map(|(_, orders)| orders);
@@ -96,7 +101,8 @@ impl Audio {
     pub fn command(&mut self, call: CallId, command: Command) -> Option<Event> {
         match command {
             Command::Reserve { source } => {
-                if let Some(Call::Running(_)) = self.calls.get(&call) {
+                // What is heard of a far end that is left for another one ends; an answered call has its socket.
+                if let Some(Call::Running { is_early: false, .. }) = self.calls.get(&call) {
                     return Some(Event::ReserveFailed {
                         why: "the audio of this call runs already".to_owned(),
                     });
@@ -131,8 +137,9 @@ impl Audio {
     fn start(&mut self, call: CallId, plan: Box<Plan>) -> Option<Event> {
         let (socket, is_muted) = match self.calls.remove(&call) {
             Some(Call::Reserved { socket, is_muted }) => (socket, is_muted),
-            Some(running @ Call::Running(_)) => {
-                self.calls.insert(call, running);
+            Some(Call::Running { orders, .. }) => {
+                let is_early = plan.is_early;
+                self.calls.insert(call, Call::Running { orders, is_early });
                 return self
                     .order(call, Order::Change(plan))
                     .map(|why| Event::DeviceLost { why });
@@ -153,8 +160,9 @@ impl Audio {
             Ok(orders) => {
                 // A pacer that has heard nothing of voices waits for this.
                 let _ = orders.try_send(Order::Mute(is_muted));
+                let is_early = plan.is_early;
                 let _ = orders.try_send(Order::Start(socket, plan));
-                self.calls.insert(call, Call::Running(orders));
+                self.calls.insert(call, Call::Running { orders, is_early });
                 None
             }
             Err(error) => Some(Event::DeviceLost {
@@ -175,7 +183,7 @@ impl Audio {
     }
 
     fn stop(&mut self, call: CallId) {
-        let Some(Call::Running(orders)) = self.calls.remove(&call) else {
+        let Some(Call::Running { orders, .. }) = self.calls.remove(&call) else {
             return;
         };
         if self.settings.tones && orders.try_send(Order::Stop).is_ok() {
@@ -187,7 +195,7 @@ impl Audio {
         if !self.settings.tones {
             return;
         }
-        if let Some(Call::Running(orders)) = self.calls.get(&call) {
+        if let Some(Call::Running { orders, .. }) = self.calls.get(&call) {
             // A thread that does not answer has been told of.
             let _ = orders.try_send(Order::Play(tone));
             return;
@@ -230,7 +238,7 @@ impl Audio {
     /// Passes an order on; says why it could not.
     fn order(&mut self, call: CallId, order: Order) -> Option<String> {
         match self.calls.get(&call) {
-            Some(Call::Running(orders)) => orders
+            Some(Call::Running { orders, .. }) => orders
                 .try_send(order)
                 .err()
                 .map(|_| "the audio thread does not answer".to_owned()),

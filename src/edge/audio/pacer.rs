@@ -255,7 +255,10 @@ impl Pacer {
     fn take(&mut self, order: Order) {
         match (order, &mut self.state) {
             (Order::Start(socket, plan), State::Before) => self.start(socket, *plan),
-            (Order::Change(plan), State::Talking(talk)) => talk.stream.apply(beat::now(), *plan),
+            (Order::Change(plan), State::Talking(talk)) => {
+                self.device.open_microphone(!plan.is_early);
+                talk.stream.apply(beat::now(), *plan);
+            }
             (Order::Mute(is_muted), state) => {
                 self.is_muted = is_muted;
                 if let State::Talking(talk) = state {
@@ -276,12 +279,14 @@ impl Pacer {
     /// The first packet leaves at once, whenever the next beat of a tone would have been.
     fn start(&mut self, socket: UdpSocket, plan: Plan) {
         let now = beat::now();
+        if !plan.is_early {
+            self.tone = None;
+            self.device.open_microphone(true);
+        }
         let mut stream = Stream::new(now, plan, &mut self.chance);
         stream.mute(self.is_muted);
-        self.tone = None;
         self.beat = Beat::begin(now);
         self.patience = MOST_DATAGRAMS;
-        self.device.open_microphone(true);
         self.processor = Processor::new(self.processing);
         self.enter(State::Talking(Box::new(Talk::new(socket, stream))));
     }
@@ -314,7 +319,10 @@ impl Pacer {
         let mut frame = [0; FRAME];
         self.receive();
         if let State::Talking(talk) = &mut self.state {
-            let mut microphone = self.device.listen();
+            let mut microphone = match talk.stream.plan().is_early {
+                true => [0; FRAME],
+                false => self.device.listen(),
+            };
             self.microphone.hear(&microphone);
             if let Some(processor) = &mut self.processor {
                 processor.clean(&mut microphone);
@@ -322,6 +330,10 @@ impl Pacer {
             talk.stream.tick(beat::now(), &microphone);
             talk.send(self.outbox.call());
             talk.stream.play(self.beat.due(), &mut frame);
+            if talk.stream.has_heard() && talk.stream.plan().is_early {
+                // What the far end lets us hear while it rings is the ringing (RFC 3960 3.2).
+                self.tone = None;
+            }
             while let Some(mut event) = talk.stream.poll_output() {
                 if let Event::Figures(figures) = &mut event {
                     figures.device_slips = self.device.slips();

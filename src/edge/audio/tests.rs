@@ -269,6 +269,56 @@ async fn ring_back_voices_and_the_tone_of_the_end_are_one_recording() {
 }
 
 #[tokio::test]
+async fn what_comes_before_the_answer_is_heard_in_place_of_the_ring_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("early.wav");
+    let mut room = Room::new(
+        InputDevice::Tone(440),
+        OutputDevice::File(recording.to_str().unwrap().to_owned()),
+    );
+    let mut far = Room::new(InputDevice::Tone(1000), OutputDevice::Discard);
+    let (here, there) = (room.reserve(), far.reserve());
+    let early = plan(here, there).early().unwrap();
+    room.start(early.clone());
+    // Nothing comes yet: the room hears that it rings.
+    room.play(Some(CallTone::RingBack));
+    eventually(|| finished(&recording, 0).filter(|whole| whole.iter().any(|sample| *sample > 3000))).await;
+    far.start(plan(there, here));
+    room.figures_until(|figures| figures.received >= 50).await;
+    // Ringing said again changes nothing.
+    room.play(Some(CallTone::RingBack));
+    let figures = room.figures_until(|figures| figures.received >= 100).await;
+    assert_eq!(figures.sent, 0, "nobody hears us: {figures:?}");
+    assert_eq!(
+        figures.near_level_dbfs, -127.0,
+        "the microphone is closed: {figures:?}"
+    );
+    room.start(plan(here, there));
+    let heard = far.figures_until(|figures| figures.far_level_dbfs > -14.0).await;
+    assert!(heard.received > 0);
+    room.audio.command(room.call, Command::Stop);
+    let whole = eventually(|| finished(&recording, 100)).await;
+    // Ring-back of 425 Hz and a voice of 1,000 Hz would be louder than the voice alone.
+    let last = &whole[whole.len() - 20 * FRAME..];
+    let peak = last.iter().max().copied().unwrap_or_default();
+    assert!((11_000..12_200).contains(&peak), "{peak}");
+}
+
+#[tokio::test]
+async fn an_unanswered_far_end_gives_its_socket_up_for_the_next() {
+    let mut room = Room::new(InputDevice::Silence, OutputDevice::Discard);
+    let first = room.reserve();
+    room.start(plan(first, address(9)).early().unwrap());
+    let second = room.reserve();
+    assert_ne!(first, second);
+    eventually(|| UdpSocket::bind(first).ok()).await;
+    let far = far_end();
+    room.start(plan(second, far.local_addr().unwrap()));
+    let mut bytes = [0; 2048];
+    assert_eq!(far.recv_from(&mut bytes).unwrap().1, second);
+}
+
+#[tokio::test]
 async fn a_call_that_never_was_sounds_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("failed.wav");
@@ -458,6 +508,7 @@ fn plan(local: SocketAddr, remote: SocketAddr) -> Plan {
         control: Control::beside(remote),
         packet_time: Duration::from_millis(20),
         direction: Direction::SendReceive,
+        is_early: false,
         keys: None,
     }
 }

@@ -71,6 +71,22 @@ fn on_hold_nothing_leaves_and_silence_is_counted_only_afterwards() {
 }
 
 #[test]
+fn before_the_answer_the_far_end_is_heard_and_hears_nothing() {
+    let mut pair = Pair::new();
+    let agreed = pair.one.plan().clone();
+    pair.one.apply(pair.now, agreed.clone().early().unwrap());
+    pair.run(100);
+    let (one, other) = (pair.one.figures(pair.now), pair.other.figures(pair.now));
+    assert_eq!((one.sent, one.received, other.received), (0, 100, 0));
+    assert!(pair.one.has_heard());
+    // The announcement is over long before somebody answers: that silence counts for nothing.
+    let minute = pair.now + Duration::from_secs(60);
+    pair.one.apply(minute, agreed);
+    assert_eq!(pair.one.figures(minute).silent_for, Duration::ZERO);
+    assert!(!pair.one.has_heard(), "the voices of the call are still to come");
+}
+
+#[test]
 fn while_muted_silence_is_sent_and_no_packet_is_left_out() {
     let mut pair = Pair::new();
     pair.one.mute(true);

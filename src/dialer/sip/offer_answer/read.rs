@@ -121,6 +121,7 @@ fn plan_of(ours: &OfferParts, session: &Session, media: &Media, role: Role) -> R
         control: read_control(remote, media),
         packet_time: read_packet_time(media),
         direction: agreed_direction(ours.direction, theirs),
+        is_early: false,
         keys,
     })
 }

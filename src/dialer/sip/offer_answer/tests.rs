@@ -132,6 +132,7 @@ fn a_plain_answer_makes_a_plan() {
             control: Control::beside("198.51.100.1:4000".parse().unwrap()),
             packet_time: Duration::from_millis(20),
             direction: Direction::SendReceive,
+            is_early: false,
             keys: None,
         }
     );

@@ -5,17 +5,16 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Audio, CONNECTING, OutboundCall, RESERVING, Reached, State};
+use super::{Audio, OutboundCall, RESERVING, Reached, State};
 use crate::call::EndReason;
 use crate::dialer::sip::farewell::Farewell;
 use crate::dialer::sip::leg::{Act, Invitation};
 use crate::dialer::sip::locate::{Candidate, Target};
+use crate::dialer::sip::patience::{CONNECTING, SILENCE};
 use crate::media;
 use crate::network::{ConnectFault, Transport};
 use crate::time::{Deadline, Moment, Now};
 
-/// How long a target may be silent while there is another one (contract, "Calls").
-pub(super) const SILENCE: Duration = Duration::from_secs(2);
 /// Between two addresses of one server (RFC 8305 5, "Connection Attempt Delay").
 const STAGGER: Duration = Duration::from_millis(250);
 /// How long a stream is tried for the sake of a long INVITE before it leaves as a datagram.
@@ -122,7 +121,8 @@ impl OutboundCall {
             Audio::Reserved(local) if local.ip() == reached.source.ip() => {
                 self.invite(now, reached, others, local)
             }
-            Audio::None | Audio::Asked | Audio::Reserved(_) => {
+            // Who was heard so far is left for this one.
+            Audio::None | Audio::Asked | Audio::Reserved(_) | Audio::Early(_) => {
                 self.acts.push_back(Act::Media(media::Command::Reserve {
                     source: reached.source.ip(),
                 }));

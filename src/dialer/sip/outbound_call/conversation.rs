@@ -10,7 +10,7 @@ use super::their_change::Unacknowledged;
 use crate::call::DigitScript;
 use crate::chance::Chance;
 use crate::dialer::sip::Settings;
-use crate::dialer::sip::compose;
+use crate::dialer::sip::compose::{self, Asked};
 use crate::dialer::sip::digest::Authenticator;
 use crate::dialer::sip::headers::Reason;
 use crate::dialer::sip::leg::{Act, Leg, Profile};
@@ -107,25 +107,14 @@ impl Conversation {
             // RFC 3261 12.2.2.
             return self.respond(key, compose::answer(request, 500, ""));
         }
-        match &request.method {
-            Method::Bye => {
+        match compose::asked_in_dialog(request) {
+            Asked::Bye => {
                 self.respond(key, compose::answer(request, 200, ""));
                 self.outputs.push_back(Output::HungUp(reason_of(request)));
             }
-            Method::Invite => self.reinvited(now, key, request),
-            Method::Update => self.updated(now, key, request),
-            Method::Options => self.respond(key, compose::answer_with_allow(request, 200, "")),
-            Method::Info => self.respond(key, compose::answer_info(request)),
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Prack
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Notify
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => self.respond(key, compose::answer_with_allow(request, 405, "")),
+            Asked::Reinvite => self.reinvited(now, key, request),
+            Asked::Update => self.updated(now, key, request),
+            Asked::Answer(answer) => self.respond(key, *answer),
         }
     }
 

@@ -4,8 +4,8 @@
 use super::reliable::Sent;
 use super::session_timer::SessionTimer;
 use super::their_change::too_brief;
-use super::{OutboundCall, State, is_description};
-use crate::dialer::sip::compose;
+use super::{Audio, OutboundCall, State, is_description};
+use crate::dialer::sip::compose::{self, Asked};
 use crate::dialer::sip::dialog::Dialog;
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
 use crate::dialer::sip::offer_answer::{self, OfferParts};
@@ -100,28 +100,40 @@ impl OutboundCall {
         let Some(early) = self.early.get_mut(index) else {
             return;
         };
-        let response = match &request.method {
-            // RFC 3261 12.2.2.
-            _ if !early.leg.dialog.take_number(request) => compose::answer(request, 500, ""),
-            Method::Update => early.updated(request),
+        let early_tag = early.tag.clone();
+        // RFC 3261 12.2.2.
+        if !early.leg.dialog.take_number(request) {
+            let answer = compose::answer(request, 500, "");
+            return self.acts.push_back(Act::Respond(key, answer));
+        }
+        let response = match compose::asked_in_dialog(request) {
+            Asked::Update => early.updated(request),
             // RFC 3261 14.2: ours is still in progress.
-            Method::Invite => compose::answer(request, 491, ""),
+            Asked::Reinvite => compose::answer(request, 491, ""),
             // RFC 3261 15: who has not answered refuses the INVITE.
-            Method::Bye => compose::answer(request, 481, ""),
-            Method::Options => compose::answer_with_allow(request, 200, ""),
-            Method::Info => compose::answer_info(request),
-            Method::Ack
-            | Method::Cancel
-            | Method::Register
-            | Method::Prack
-            | Method::Refer
-            | Method::Subscribe
-            | Method::Notify
-            | Method::Message
-            | Method::Publish
-            | Method::Other(_) => compose::answer_with_allow(request, 405, ""),
+            Asked::Bye => compose::answer(request, 481, ""),
+            Asked::Answer(answer) => *answer,
         };
+        let is_changed =
+            request.method == Method::Update && response.is_success() && !request.body.is_empty();
+        let changed = early.settled.as_ref().filter(|_| is_changed);
+        let changed = changed.map(|settled| settled.plan.clone());
+        let is_heard = self.heard_early().is_some_and(|tag| tag == early_tag);
         self.acts.push_back(Act::Respond(key, response));
+        if let Some(plan) = changed.filter(|_| is_heard) {
+            self.play_early(plan);
+        }
+    }
+
+    /// The tag of the far end that is heard before it answers.
+    fn heard_early(&self) -> Option<&str> {
+        let State::Early { early_answer, .. } = &self.state else {
+            return None;
+        };
+        let heard = early_answer
+            .as_ref()
+            .filter(|_| matches!(self.audio, Audio::Early(_)));
+        heard.and_then(|early| early.tag.as_deref())
     }
 
     pub(super) fn current_invitation(&self) -> Option<&Invitation> {

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::connecting::SILENCE;
 use super::conversation::{self, Conversation};
 use super::{Audio, EarlyAnswer, EarlyDialogs, OutboundCall, Progress, Reached, State, is_description};
 use crate::call::{Agreed, CallEvent, EndReason};
@@ -13,6 +12,7 @@ use crate::dialer::sip::headers::{CSeq, NameAddr};
 use crate::dialer::sip::leg::{Act, Invitation, Leg};
 use crate::dialer::sip::locate::Candidate;
 use crate::dialer::sip::offer_answer::{self, Crypto, OfferParts};
+use crate::dialer::sip::patience::SILENCE;
 use crate::dialer::sip::recovery::{self, RecordedState};
 use crate::dialer::sip::request::Whither;
 use crate::dialer::sip::transaction::Failure;
@@ -224,6 +224,7 @@ impl OutboundCall {
             | State::Confirmed(_)
             | State::Ended => {}
         }
+        self.hear_early();
         if self.progress < Progress::Proceeding {
             self.acts
                 .push_back(Act::Event(CallEvent::Proceeding { call: self.call }));
@@ -233,6 +234,36 @@ impl OutboundCall {
                 .push_back(Act::Event(CallEvent::Ringing { call: self.call }));
         }
         self.progress = self.progress.max(heard);
+    }
+
+    /// What the far end lets us hear before it answers is heard, as soon as its description says how (RFC 3960).
+    fn hear_early(&mut self) {
+        let State::Early {
+            offered,
+            early_answer: Some(early),
+            ..
+        } = &self.state
+        else {
+            return;
+        };
+        if let Audio::Reserved(_) = self.audio {
+            match offer_answer::read_answer(offered, &early.body) {
+                Ok(plan) => self.play_early(plan),
+                Err(fault) => tracing::debug!(%fault, "an early description cannot be used"),
+            }
+        }
+    }
+
+    /// Plays by this plan what comes before the answer.
+    pub(super) fn play_early(&mut self, plan: media::Plan) {
+        let (Audio::Reserved(local) | Audio::Early(local)) = self.audio else {
+            return;
+        };
+        if let Some(plan) = plan.early() {
+            self.audio = Audio::Early(local);
+            self.acts
+                .push_back(Act::Media(media::Command::Start(Box::new(plan))));
+        }
     }
 
     /// The INVITE that waits for its final response.
@@ -422,7 +453,7 @@ impl OutboundCall {
             return;
         };
         match self.audio {
-            Audio::Reserved(audio) => self.invite(now, reached, others, audio),
+            Audio::Reserved(audio) | Audio::Early(audio) => self.invite(now, reached, others, audio),
             Audio::None | Audio::Asked => {
                 self.acts.push_back(Act::Erase);
                 self.end(EndReason::OurFault("the audio side lost its socket".to_owned()));

@@ -10,6 +10,7 @@ use crate::dialer::sip::digest::Authenticator;
 use crate::dialer::sip::headers::name_addr::Contacts;
 use crate::dialer::sip::leg::Act;
 use crate::dialer::sip::locate::{Candidate, Hop, Locating};
+use crate::dialer::sip::patience::LOCATING;
 use crate::dialer::sip::uri::{Scheme, Uri};
 use crate::dialer::sip::wire::Response;
 use crate::media::Encryption;
@@ -110,7 +111,7 @@ impl OutboundCall {
         let (locating, step) = Locating::start(hop, &mut self.chance);
         self.enter(State::Locating {
             locating,
-            until: now.moment + super::LOCATING,
+            until: now.moment + LOCATING,
         });
         self.follow(now, step);
     }

@@ -367,3 +367,18 @@ fn under_tls_an_answer_takes_a_new_connection_only_as_verified() {
 fn an_answer_by_datagram_is_repeated_after_an_icmp_error() {
     play(transcript!("icmp_before_acknowledgement"));
 }
+
+#[test]
+fn what_comes_before_the_answer_is_heard() {
+    play(transcript!("early_media"));
+}
+
+#[test]
+fn who_sends_nothing_before_the_answer_is_not_played() {
+    play(transcript!("early_media_of_one_who_only_listens"));
+}
+
+#[test]
+fn a_far_end_that_is_left_is_heard_no_more() {
+    play(transcript!("early_media_is_left"));
+}

@@ -525,6 +525,7 @@ impl Player {
             .unwrap_or_else(|| panic!("{}: no command", self.line));
         let found = match command {
             media::Command::Reserve { source } => format!("reserve {source}"),
+            media::Command::Start(plan) if plan.is_early => format!("early {}", plan.remote),
             media::Command::Start(plan) => format!("start {} {}", plan.remote, direction(plan.direction)),
             media::Command::Mute(is_muted) => format!("mute {}", if is_muted { "on" } else { "off" }),
             media::Command::SendDigits(script) => format!("digits {}", script.digits()),
