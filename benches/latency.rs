@@ -12,6 +12,7 @@
     reason = "a program of its own that measures real time and prints"
 )]
 
+mod audio;
 mod bare;
 #[path = "../tests/interop/baresip.rs"]
 mod baresip;
@@ -74,6 +75,7 @@ fn main() {
         println!("{:<34}{invite:>22}{ack:>20}{bye:>20}", contestant.name());
     }
     println!();
+    audio::print();
     idle::print();
 }
 
