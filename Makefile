@@ -8,7 +8,7 @@ PEERS := sipp:sip-tester baresip:baresip-core tshark:tshark kamailio:kamailio ka
   valgrind:valgrind lp-auto-answer:linphone-cli pulseaudio:pulseaudio pkg-config:pkg-config
 
 # What packages are built with. A plain `cargo build` needs none of it.
-FEATURES := alsa,opus
+FEATURES := alsa,opus,processing
 # Packages without a program of their own: a file that each brings.
 LIBRARIES := /usr/include/alsa/asoundlib.h:libasound2-dev /usr/include/opus/opus.h:libopus-dev \
   /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so:libasound2-plugins

@@ -351,8 +351,18 @@ pub struct MediaReport {
     pub jitter_ms: Option<f64>,
     /// To the far end and back, in milliseconds.
     pub rtt_ms: Option<f64>,
+    /// How long audio is gathered and held back before it is heard, in milliseconds.
+    pub delay_ms: Option<f64>,
     /// Audio that had to be made up, in percent.
     pub concealed_percent: Option<f64>,
+    /// What the microphone hears, muted or not, before anything is done to it: in dBFS, −127 for silence.
+    pub microphone_dbfs: Option<f64>,
+    /// What is sent, in dBFS.
+    pub sent_dbfs: Option<f64>,
+    /// What is received, in dBFS.
+    pub received_dbfs: Option<f64>,
+    /// How often a sound card ran dry or over.
+    pub device_slips: Option<u64>,
     /// The estimated mean opinion score, 1 to 4.5.
     pub mos: Option<f64>,
 }

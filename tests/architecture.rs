@@ -16,7 +16,7 @@ use syn::visit::{self, Visit};
 const WORLDLY: [&str; 4] = ["edge", "daemon", "cli", "main"];
 
 /// The crates that pure modules may name: they compute, and touch nothing.
-const PURE_CRATES: [&str; 23] = [
+const PURE_CRATES: [&str; 24] = [
     "base64",
     "config",
     "crc32fast",
@@ -36,6 +36,7 @@ const PURE_CRATES: [&str; 23] = [
     "serde",
     "serde_json",
     "sha2",
+    "sonora",
     "strsim",
     "thiserror",
     "toml_edit",

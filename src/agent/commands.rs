@@ -275,6 +275,11 @@ fn media_report(figures: Figures) -> MediaReport {
         loss_percent: Some(f64::from(figures.loss_percent)),
         jitter_ms: Some(f64::from(figures.jitter_ms)),
         rtt_ms: figures.round_trip.map(|way| way.as_secs_f64() * 1000.0),
+        delay_ms: Some(figures.playout_delay.as_secs_f64() * 1000.0),
+        microphone_dbfs: Some(f64::from(figures.microphone_level_dbfs)),
+        sent_dbfs: Some(f64::from(figures.near_level_dbfs)),
+        received_dbfs: Some(f64::from(figures.far_level_dbfs)),
+        device_slips: Some(figures.device_slips),
         concealed_percent: Some(f64::from(figures.concealed_percent)),
         mos: figures.mos.map(f64::from),
     }

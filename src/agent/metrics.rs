@@ -185,6 +185,26 @@ fn audio(present: &mut Registry, figures: &Figures) {
         "Share of what was heard that had to be made up, in this call or the last",
         ratio(figures.concealed_percent),
     );
+    gauge(
+        present,
+        "call_microphone_level_dbfs",
+        "Level of the microphone before anything is done to it, -127 for silence, in this call or the last",
+        f64::from(figures.microphone_level_dbfs),
+    );
+    gauge(
+        present,
+        "call_received_level_dbfs",
+        "Level of what the far end sent, in this call or the last",
+        f64::from(figures.far_level_dbfs),
+    );
+    if let Some(mos) = figures.mos {
+        gauge(
+            present,
+            "call_mean_opinion_score",
+            "Estimate of how the call sounds, 1 to 4.5 (ITU-T G.107), of this call or the last",
+            f64::from(mos),
+        );
+    }
 }
 
 fn flag(registry: &mut Registry, name: &str, help: &str, is_true: bool) {

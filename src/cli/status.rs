@@ -156,15 +156,20 @@ fn call_lines(call: &CallReport) -> Vec<String> {
             &format!("{codec}, {encryption}, signalling over {transport}, microphone {microphone}"),
         ));
         lines.push(line("", &media(&call.media)));
+        lines.extend(levels(&call.media).map(|levels| line("", &levels)));
     }
     lines
 }
+
+/// No sound that 16 bits can hold is weaker, in dBFS.
+const SILENCE: f64 = -96.0;
 
 fn media(media: &MediaReport) -> String {
     let figures = [
         (media.loss_percent, " % lost"),
         (media.jitter_ms, " ms jitter"),
         (media.rtt_ms, " ms round trip"),
+        (media.delay_ms, " ms held back"),
         (media.concealed_percent, " % made up"),
         (media.mos, " MOS"),
     ];
@@ -176,6 +181,22 @@ fn media(media: &MediaReport) -> String {
         "received {} packets, sent {}{measured}",
         media.rx_packets, media.tx_packets
     )
+}
+
+/// `None` before the first figures.
+fn levels(media: &MediaReport) -> Option<String> {
+    let level = |dbfs: f64| match dbfs > SILENCE {
+        true => format!("{dbfs:.0} dBFS"),
+        false => "silence".to_owned(),
+    };
+    let microphone = level(media.microphone_dbfs?);
+    let (sent, received) = (level(media.sent_dbfs?), level(media.received_dbfs?));
+    let slips = media.device_slips.filter(|slips| *slips > 0);
+    let slips = slips.map(|slips| format!(", the sound card ran dry or over {slips} times"));
+    Some(format!(
+        "the microphone hears {microphone}, sent is {sent}, received {received}{}",
+        slips.unwrap_or_default()
+    ))
 }
 
 fn last_call(call: &LastCallReport) -> String {

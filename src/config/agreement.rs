@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::settings::built_in_dialer;
 use super::value::Value;
 use crate::dialer::DIALERS;
-use crate::media::CodecName;
+use crate::media::{CodecName, processing};
 
 /// Everything that does not fit.
 pub fn problems(effective: &Effective) -> Vec<Problem> {
@@ -156,6 +156,13 @@ impl Look<'_> {
                     "this build has no sound card: silence is used in its place".to_owned(),
                 );
             }
+        }
+        let processing = self.text("media.processing").filter(|wanted| *wanted != "off");
+        if !processing::IS_BUILT_IN && processing.is_some() && self.is_configured("media.processing") {
+            self.warning(
+                "media.processing",
+                "this build leaves echo, noise and level as they are".to_owned(),
+            );
         }
     }
 

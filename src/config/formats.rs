@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 
 use super::addresses::port_number;
-use crate::media::{DigitsBy, Encryption, InputDevice, OutputDevice};
+use crate::media::{DigitsBy, Encryption, InputDevice, OutputDevice, Processing};
 
 /// What is wrong with a text, as it follows the text in a sentence: `has no unit`.
 pub type Reason = String;
@@ -128,6 +128,16 @@ pub fn digits_by(text: &str) -> Result<DigitsBy, Reason> {
         "info" => Ok(DigitsBy::Info),
         "inband" => Ok(DigitsBy::InBand),
         _ => Err("is no way to send digits".to_owned()),
+    }
+}
+
+/// `media.processing`.
+pub fn processing(text: &str) -> Result<Processing, Reason> {
+    match text {
+        "full" => Ok(Processing::Full),
+        "noise" => Ok(Processing::Noise),
+        "off" => Ok(Processing::Off),
+        _ => Err("is none of \"full\", \"noise\" and \"off\"".to_owned()),
     }
 }
 

@@ -192,7 +192,7 @@ pub const KEYS: &[Key] = &[
     key("media.dtmf", DTMF, Text("auto"), NextCall, "How digits are sent."),
     key("media.rtp_ports", PORTS, Text("16384-32767"), NextCall, "The local ports for RTP."),
     key("media.rtp_timeout", SILENCE, Text("30s"), NextCall, "After this long without audio a call ends; \"0\": never."),
-    key("media.processing", PROCESSING, Text("full"), NextCall, "Echo, noise and gain: all, noise only, or none."),
+    key("media.processing", PROCESSING, Text("full"), NextCall, "What is done to the voice of a microphone: echo, noise and level, noise only, or nothing where the hardware does it."),
     key("media.mute_during_dialog", FLAG, Flag(true), Live, "Whether the meeting does not hear what the room says to its assistant."),
     key("media.tones", FLAG, Flag(true), NextCall, "Whether the room hears ring-back and a tone at the end."),
 

@@ -150,6 +150,7 @@ impl Reader<'_> {
             dtmf: self.parsed("media.dtmf", formats::digits_by)?,
             rtp_ports: self.parsed("media.rtp_ports", formats::ports)?,
             rtp_timeout: self.limit("media.rtp_timeout"),
+            processing: self.parsed("media.processing", formats::processing)?,
             tones: self.flag("media.tones")?,
         })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::call::Protocol;
 use crate::config::value::Value;
-use crate::media::{CodecName, InputDevice};
+use crate::media::{CodecName, InputDevice, Processing};
 use crate::network::Transport;
 
 #[test]
@@ -28,9 +28,11 @@ fn good_configurations_are_usable_and_remarked_as_expected() {
 /// Without the remarks about what this build has after all.
 fn in_this_build(expected: &str) -> String {
     let has_opus = CodecName::BUILT_IN.iter().any(|codec| codec.name() == "opus");
+    let has_processing = crate::media::processing::IS_BUILT_IN;
     let remarks = expected
         .lines()
-        .filter(|line| !(has_opus && line.ends_with("skipped: opus")));
+        .filter(|line| !(has_opus && line.ends_with("skipped: opus")))
+        .filter(|line| !(has_processing && line.contains(" media.processing: ")));
     remarks.map(|line| format!("{line}\n")).collect()
 }
 
@@ -166,6 +168,7 @@ fn values_arrive_in_the_settings_of_their_modules() {
             codecs = ["pcma", "g722", "pcmu", "pcma"]
             rtp_ports = "4000-4999"
             rtp_timeout = "0"
+            processing = "noise"
             [providers.Zoom]
             dtmf = "{pin}#"
             [log]
@@ -218,6 +221,7 @@ fn values_arrive_in_the_settings_of_their_modules() {
         [CodecName::Pcma, CodecName::G722, CodecName::Pcmu]
     );
     assert_eq!(config.media.input, InputDevice::Tone(440));
+    assert_eq!(config.media.processing, Processing::Noise);
     assert_eq!(config.media.rtp_ports, 4000..=4999);
     assert_eq!(
         config.sip_network.resolver.map(|resolver| resolver.port()),

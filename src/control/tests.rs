@@ -145,7 +145,10 @@ fn the_status_has_exactly_the_promised_fields() -> Result<(), serde_json::Error>
     );
     assert_eq!(
         names(&value["call"]["media"]),
-        promised("rxPackets txPackets lossPercent jitterMs rttMs concealedPercent mos")
+        promised(
+            "rxPackets txPackets lossPercent jitterMs rttMs delayMs concealedPercent microphoneDbfs sentDbfs receivedDbfs \
+             deviceSlips mos"
+        )
     );
     assert_eq!(
         names(&value["lastCall"]),

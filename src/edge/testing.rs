@@ -51,6 +51,7 @@ pub fn media_settings() -> media::Settings {
         dtmf: media::DigitsBy::Auto,
         rtp_ports: 16384..=32767,
         rtp_timeout: None,
+        processing: media::Processing::Off,
         tones: false,
     }
 }

@@ -14,6 +14,7 @@ pub mod loudspeaker;
 pub mod mos;
 pub mod plan;
 pub mod playout;
+pub mod processing;
 pub mod quality;
 pub mod receiver;
 pub mod reports;
@@ -25,6 +26,7 @@ pub mod stream;
 pub use call_tones::CallTone;
 pub use loudspeaker::Loudspeaker;
 pub use plan::{CodecName, Control, Direction, Plan, TelephoneEvent};
+pub use processing::{Processing, Processor};
 pub use stream::{Leaving, Stream};
 
 /// The beat of all audio here.
@@ -120,6 +122,8 @@ pub struct Figures {
     pub far_level_dbfs: f32,
     /// The level of what was sent lately, in dBFS.
     pub near_level_dbfs: f32,
+    /// The level of what the microphone heard lately, muted or not, before anything is done to it, in dBFS.
+    pub microphone_level_dbfs: f32,
     /// How often a sound card ran dry or over.
     pub device_slips: u64,
 }
@@ -141,6 +145,8 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// Without RTP and RTCP for this long the call ends; `None`: never.
     pub rtp_timeout: Option<Duration>,
+    /// What is done to the voice of a microphone.
+    pub processing: Processing,
     /// Whether the room hears [`Command::Play`].
     pub tones: bool,
 }

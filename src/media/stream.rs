@@ -248,6 +248,7 @@ impl Stream {
             far_level_dbfs: self.far.dbfs(),
             near_level_dbfs: self.near.dbfs(),
             // The device side's to fill in.
+            microphone_level_dbfs: Level::default().dbfs(),
             device_slips: 0,
         }
     }

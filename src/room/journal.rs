@@ -4,6 +4,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::alexa::messages::outcome::Refusal;
 use crate::call::Agreed;
+use crate::media::Figures;
 use crate::time::Now;
 
 use super::dial_plan::AllowEntry;
@@ -189,14 +190,30 @@ pub fn over(call: &Call, talk: Option<&Talk>, end_reason: &str, last: &LastCall)
                 mos = figures.and_then(|figures| figures.mos),
                 far_level_dbfs = figures.map(|figures| figures.far_level_dbfs),
                 near_level_dbfs = figures.map(|figures| figures.near_level_dbfs),
+                microphone_level_dbfs = figures.map(|figures| figures.microphone_level_dbfs),
                 device_slips = figures.map(|figures| figures.device_slips),
                 $sentence,
-                last.message
+                last.message,
+                figures.map(quality).unwrap_or_default()
             )
         };
     }
     match last.code {
-        Some(_) => sum_up!(warn, "call-failed", "the call failed: {}"),
-        None => sum_up!(info, "call-ended", "the call is over: {}"),
+        Some(_) => sum_up!(warn, "call-failed", "the call failed: {}{}"),
+        None => sum_up!(info, "call-ended", "the call is over: {}{}"),
     }
+}
+
+/// How a call sounded, for the end of its last sentence.
+fn quality(figures: Figures) -> String {
+    let Some(mos) = figures.mos else {
+        return "; nothing was heard of the far end".to_owned();
+    };
+    format!(
+        "; it sounded like {mos:.1} of 4.5: {:.1} % lost, {:.1} % made up, {:.0} ms jitter, {} ms held back",
+        figures.loss_percent,
+        figures.concealed_percent,
+        figures.jitter_ms,
+        figures.playout_delay.as_millis(),
+    )
 }

@@ -131,7 +131,10 @@ impl Supervision {
             FarEnd::Unknown | FarEnd::Heard { .. } | FarEnd::Silent { .. } => FarEnd::Heard { last },
         };
         self.near_end = match self.near_end {
-            _ if !self.has_microphone || !figures.is_sending || figures.near_level_dbfs > NO_MICROPHONE => {
+            _ if !self.has_microphone
+                || !figures.is_sending
+                || figures.microphone_level_dbfs > NO_MICROPHONE =>
+            {
                 NearEnd::Audible
             }
             NearEnd::Audible => NearEnd::Quiet { since: now.moment },
@@ -254,8 +257,8 @@ mod tests {
     #[test]
     fn a_microphone_without_a_sound_is_remarked_once_and_again_after_it_was_heard() {
         let mut watch = Supervision::new(at(0), &settings_for_tests());
-        let level = |near_level_dbfs, is_sending| Figures {
-            near_level_dbfs,
+        let level = |microphone_level_dbfs, is_sending| Figures {
+            microphone_level_dbfs,
             is_sending,
             ..Figures::default()
         };
@@ -283,7 +286,7 @@ mod tests {
             let mut watch = Supervision::new(at(0), &settings);
             for second in 1..=11 {
                 let figures = Figures {
-                    near_level_dbfs: -127.0,
+                    microphone_level_dbfs: -127.0,
                     is_sending: true,
                     ..Figures::default()
                 };

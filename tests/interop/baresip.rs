@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "the benchmark uses a part of it")]
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,12 +10,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::peers::netstring::Control;
-use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::programs::{self, Host, Program, Skipped};
 
 /// A running baresip.
 pub struct Baresip {
     /// Where it takes calls.
     pub port: u16,
+    /// At this address.
+    pub host: Host,
     /// Its ctrl_tcp.
     pub control: Control,
     /// The process.
@@ -30,7 +33,12 @@ impl Baresip {
 
     /// The same, with these parameters of its account: `;mediaenc=srtp-mand`.
     pub fn start_with(account: &str) -> Result<Self, Skipped> {
-        Self::start_as(account, 8000, |folder| {
+        Self::start_at(Host::V4, account)
+    }
+
+    /// The same, there.
+    pub fn start_at(host: Host, account: &str) -> Result<Self, Skipped> {
+        Self::start_as(host, account, 8000, |folder| {
             let tone = folder.join("tone.wav");
             write_tone(&tone);
             (tone, String::new())
@@ -46,7 +54,7 @@ impl Baresip {
             "pcma" => ("PCMA/8000/1", 8000),
             _ => ("PCMU/8000/1", 8000),
         };
-        Self::start_as(&format!(";audio_codecs={its_name}"), rate, |folder| {
+        Self::start_as(Host::V4, &format!(";audio_codecs={its_name}"), rate, |folder| {
             let said = folder.join("said.wav");
             write(&said, rate);
             let recorder = format!("module sndfile.so\nsnd_path {}\n", folder.display());
@@ -56,6 +64,7 @@ impl Baresip {
 
     /// What it says and further lines of its configuration are known once it has a folder.
     fn start_as(
+        host: Host,
         account: &str,
         rate: u32,
         more: impl FnOnce(&Path) -> (PathBuf, String),
@@ -65,7 +74,7 @@ impl Baresip {
         let (port, control) = (programs::free_port(), programs::free_port());
         let (said, more) = more(folder.path());
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-        let mut config = configuration(&said, rate, port, control) + &more;
+        let mut config = configuration(&said, rate, host.at(port), control) + &more;
         for (codec, module) in [("G722", "g722.so"), ("opus", "opus.so")] {
             if account.contains(codec) {
                 config.push_str(&format!("module {module}\n"));
@@ -77,7 +86,11 @@ impl Baresip {
             format!("<sip:far@127.0.0.1>;regint=0;answermode=auto{account}\n"),
         );
         write("contacts", String::new());
-        let program = programs::start(Command::new(baresip).args(["-4", "-f"]).arg(folder.path()));
+        let only = match host {
+            Host::V4 => "-4",
+            Host::V6 => "-6",
+        };
+        let program = programs::start(Command::new(baresip).args([only, "-f"]).arg(folder.path()));
         let ready = program.said.wait_for("baresip to be ready", |said| {
             let ready = said.lines.iter().any(|line| line.contains("baresip is ready"));
             (ready || said.is_over()).then_some(ready)
@@ -86,6 +99,7 @@ impl Baresip {
         let control = Control::connect(([127, 0, 0, 1], control).into());
         Ok(Self {
             port,
+            host,
             control,
             program,
             folder,
@@ -168,15 +182,15 @@ fn write_tone(path: &Path) {
     std::fs::write(path, file).unwrap();
 }
 
-fn configuration(said: &Path, rate: u32, port: u16, control: u16) -> String {
+fn configuration(said: &Path, rate: u32, listen: SocketAddr, control: u16) -> String {
     let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
     let modules = modules
         .iter()
         .find(|path| Path::new(path).is_dir())
         .unwrap_or(&modules[0]);
     format!(
-        "sip_listen 127.0.0.1:{port}
-net_interface 127.0.0.1
+        "sip_listen {listen}
+net_interface {address}
 audio_source aufile,{said}
 audio_player aubridge,far
 audio_alert aubridge,far
@@ -196,6 +210,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 ",
+        address = listen.ip(),
         said = said.display()
     )
 }

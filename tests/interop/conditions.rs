@@ -17,7 +17,7 @@ pub struct Condition {
     course: Course,
     /// What it applies to.
     pub transports: &'static [Over],
-    unusual: Unusual,
+    unusual: Unusual<'static>,
     /// Arguments of sipp beside the usual ones.
     arguments: &'static [&'static str],
 }
@@ -232,7 +232,7 @@ fn cancel(mut called: Called) {
 
 /// Waits until sipp has written this down so often.
 #[track_caller]
-fn wait_for(called: &Called, text: &str, times: usize) {
+pub fn wait_for(called: &Called, text: &str, times: usize) {
     let until = Instant::now() + HANG_GUARD;
     while called.sipp.messages().matches(text).count() < times {
         assert!(

@@ -1,7 +1,7 @@
 //! A front before a peer that speaks plain TCP: it takes the TLS off, and can break connections as a network does.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::certificates::Authority;
+use crate::name_stories;
 
 /// A running front. Dropped, it and its connection are gone.
 pub struct Front {
@@ -27,18 +28,25 @@ pub struct Front {
 }
 
 impl Front {
-    /// One that passes bytes on to this port.
-    pub fn plain(behind: u16) -> Self {
+    /// One that passes bytes on to there, and listens beside it.
+    pub fn plain(behind: SocketAddr) -> Self {
         Self::start(behind, None, None)
     }
 
-    /// One with a certificate for `localhost`.
-    pub fn tls(behind: u16) -> Self {
-        let authority = Authority::new();
+    /// One with a certificate for `localhost` and the domain of the name server, or over IPv6 for its address.
+    pub fn tls(behind: SocketAddr) -> Self {
+        // One for all of them, so that a room can call several.
+        static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+        let authority = AUTHORITY.get_or_init(Authority::new);
         let folder = TempDir::with_prefix("meetd-front-").unwrap();
         std::fs::write(folder.path().join("root.pem"), &authority.certificate).unwrap();
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let names = match behind.ip() {
+            IpAddr::V4(_) => ["localhost", name_stories::DOMAIN].map(str::to_owned).to_vec(),
+            // Which addresses `localhost` has is the machine's business.
+            IpAddr::V6(address) => vec![address.to_string()],
+        };
+        let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &authority.issuer()).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
@@ -62,13 +70,12 @@ impl Front {
         self.broken.send_modify(|times| *times += 1);
     }
 
-    fn start(behind: u16, acceptor: Option<TlsAcceptor>, root: Option<TempDir>) -> Self {
+    fn start(behind: SocketAddr, acceptor: Option<TlsAcceptor>, root: Option<TempDir>) -> Self {
         let (broken, told) = watch::channel(0);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind((behind.ip(), 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let behind = SocketAddr::from(([127, 0, 0, 1], behind));
         let serving = serve(listener, behind, acceptor, told);
         thread::spawn(move || runtime.unwrap().block_on(serving));
         Self { port, broken, root }

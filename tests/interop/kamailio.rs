@@ -24,6 +24,8 @@ pub struct Manner {
     pub refuses_sips: bool,
     /// The shortest registration, in seconds.
     pub min_expires: u32,
+    /// Registrations shorter than this are refused with 423.
+    pub refused_below: u32,
 }
 
 impl Default for Manner {
@@ -34,6 +36,7 @@ impl Default for Manner {
             challenges_calls: false,
             refuses_sips: false,
             min_expires: 1,
+            refused_below: 1,
         }
     }
 }
@@ -92,6 +95,7 @@ impl Kamailio {
             ("@TLS_LISTEN@", listen),
             ("@FOLDER@", folder.path().display().to_string()),
             ("@MIN_EXPIRES@", manner.min_expires.to_string()),
+            ("@REFUSED_BELOW@", manner.refused_below.to_string()),
             ("@ALGORITHM@", manner.algorithm.to_owned()),
             ("@PASSWORD@", PASSWORD.to_owned()),
             (

@@ -34,11 +34,16 @@ impl By {
 
     /// The callee behind that kamailio.
     pub fn endpoint(self, kamailio: &Kamailio) -> String {
+        self.uri_of(kamailio).replacen("sip:", "sip:meet@", 1)
+    }
+
+    /// That kamailio.
+    pub fn uri_of(self, kamailio: &Kamailio) -> String {
         let port = match self {
             Self::Udp | Self::Tcp => kamailio.port,
             Self::Tls => kamailio.tls_port(Shows::Good),
         };
-        format!("sip:meet@localhost:{port};transport={}", self.name())
+        format!("sip:localhost:{port};transport={}", self.name())
     }
 }
 
@@ -81,11 +86,7 @@ pub fn registers(by: By) -> Result<(), Skipped> {
         algorithm: if by == By::Tcp { "SHA-256" } else { "MD5" },
         ..Manner::default()
     })?;
-    let port = match by {
-        By::Udp | By::Tcp => kamailio.port,
-        By::Tls => kamailio.tls_port(Shows::Good),
-    };
-    let registrar = format!("\"sip:localhost:{port};transport={}\"", by.name());
+    let registrar = format!("\"{}\"", by.uri_of(&kamailio));
     let room = room(&kamailio, &[("sip.registrar", &registrar)]);
     room.wait_for_status("registered", |status| {
         (status["registered"] == true).then_some(())
@@ -106,6 +107,67 @@ pub fn registers(by: By) -> Result<(), Skipped> {
     let over = by.name();
     let said = kamailio.program.log();
     assert!(said.contains(&format!("got REGISTER over {over}")), "{said}");
+    Ok(())
+}
+
+/// A registrar that wants longer registrations than we ask for gets them.
+pub fn refuses_short_registrations(by: By) -> Result<(), Skipped> {
+    let kamailio = Kamailio::start(&Manner {
+        refused_below: 1800,
+        ..Manner::default()
+    })?;
+    let registrar = format!("\"{}\"", by.uri_of(&kamailio));
+    let room = room(&kamailio, &[("sip.registrar", &registrar)]);
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    let saved = kamailio.program.wait_for_line("saved");
+    assert!(saved.contains("expires 1800"), "{saved}");
+    room.meetd.stop();
+    kamailio.program.wait_for_line("expires 0");
+    Ok(())
+}
+
+/// The outbound proxy stands between us and a domain that only it can find: the room registers there and calls there
+/// through it.
+pub fn registers_and_calls_through_the_outbound_proxy(by: By) -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(Over::Udp, &["-sn", "uas", "-mi", "127.0.0.1"])?;
+    let kamailio = Kamailio::start(&Manner {
+        callee: sipp.port,
+        challenges_calls: true,
+        ..Manner::default()
+    })?;
+    let proxy = format!("\"{}\"", by.uri_of(&kamailio));
+    let room = room(
+        &kamailio,
+        &[
+            ("sip.registrar", "\"registrar.invalid\""),
+            ("sip.outbound_proxy", &proxy),
+            ("calls.allow", "[\"registrar.invalid\"]"),
+        ],
+    );
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    let asked = kamailio.program.wait_for_line("asked to register");
+    assert!(
+        asked.contains("sip:registrar.invalid over") && asked.contains(";lr>"),
+        "{asked}"
+    );
+    let event = room.bridge.ask(&directives::join("sip:meet@registrar.invalid"));
+    assert_eq!(outcome(&event), "Response", "{event}");
+    let over = by.name();
+    kamailio
+        .program
+        .wait_for_line(&format!("asked for sip:meet@registrar.invalid over {over}"));
+    assert_eq!(outcome(&room.bridge.ask(&directives::end())), "Response");
+    sipp.wait_for_success();
+    assert!(
+        !sipp.messages().contains("\nRoute:"),
+        "the proxy takes its own Route away"
+    );
+    room.meetd.stop();
+    kamailio.program.wait_for_line("expires 0");
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod far_end_itself;
 mod frames_by_schema;
 mod front;
 mod hearing_itself;
+mod ipv6;
 mod kamailio;
 mod kamailio_stories;
 mod linphone;
@@ -38,6 +39,7 @@ mod sipp;
 mod sipp_stories;
 mod sound_card;
 mod speech_stories;
+mod strangers;
 
 use kamailio_stories::By;
 use sipp::Over::{Tcp, Udp};
@@ -48,6 +50,12 @@ const STORIES: &[runner::Story] = &[
     }),
     ("baresip_speaks_listens_and_hears_the_pin_tcp", || {
         baresip_stories::speaks_listens_and_hears_the_pin(Tcp)
+    }),
+    ("baresip_speaks_listens_and_hears_the_pin_over_ipv6_udp", || {
+        ipv6::baresip(Udp)
+    }),
+    ("baresip_speaks_listens_and_hears_the_pin_over_ipv6_tcp", || {
+        ipv6::baresip(Tcp)
     }),
     (
         "baresip_speaks_listens_and_hears_the_pin_encrypted",
@@ -178,6 +186,10 @@ const STORIES: &[runner::Story] = &[
         name_stories::a_silent_server_is_left_and_its_late_answer_ended,
     ),
     (
+        "sipp_out_of_service_is_passed_over_by_the_next_call",
+        name_stories::a_server_out_of_service_is_passed_over,
+    ),
+    (
         "an_address_that_refuses_gives_way_to_the_next",
         name_stories::an_address_that_refuses_gives_way_to_the_next,
     ),
@@ -190,6 +202,18 @@ const STORIES: &[runner::Story] = &[
     ("kamailio_registers_the_room_tls", || {
         kamailio_stories::registers(By::Tls)
     }),
+    ("kamailio_refuses_short_registrations_udp", || {
+        kamailio_stories::refuses_short_registrations(By::Udp)
+    }),
+    ("kamailio_registers_and_calls_as_outbound_proxy_udp", || {
+        kamailio_stories::registers_and_calls_through_the_outbound_proxy(By::Udp)
+    }),
+    ("kamailio_registers_and_calls_as_outbound_proxy_tcp", || {
+        kamailio_stories::registers_and_calls_through_the_outbound_proxy(By::Tcp)
+    }),
+    ("kamailio_registers_and_calls_as_outbound_proxy_tls", || {
+        kamailio_stories::registers_and_calls_through_the_outbound_proxy(By::Tls)
+    }),
     (
         "a_registrar_that_is_down_is_said",
         kamailio_stories::a_registrar_that_is_down_is_said,
@@ -197,6 +221,10 @@ const STORIES: &[runner::Story] = &[
     (
         "sipp_behind_kamailio_is_asked_as_sip_after_416_tls",
         kamailio_stories::a_416_to_sips_is_tried_as_sip,
+    ),
+    (
+        "sipp_gets_an_answer_anew_when_its_connection_broke_tcp",
+        sipp_stories::answer_comes_anew,
     ),
     (
         "a_bad_certificate_ends_the_call_before_the_invite",
@@ -251,15 +279,14 @@ const OVER_EACH: &[(&str, OverEach)] = &[
     ("answers_after_183", sipp_stories::progress_183_then_200),
     ("hangs_up", sipp_stories::far_end_hangs_up),
     ("is_not_there", sipp_stories::nobody_is_there),
-];
-
-/// What several of them tell, over each transport without certificates.
-const OVER_PLAIN: &[(&str, OverEach)] = &[
     ("sends_the_call_on_with_302", sipp_stories::moved_302),
     (
         "is_out_of_service_503",
         name_stories::a_503_leads_to_the_next_server,
     ),
+    ("is_called_over_ipv6", ipv6::sipp),
+    ("registers_after_423", sipp_stories::registrar_423),
+    ("is_not_hung_up_by_a_stranger", strangers::change_nothing),
 ];
 
 type OverEach = fn(sipp::Over) -> Result<(), peers::programs::Skipped>;
@@ -276,11 +303,6 @@ fn main() -> std::process::ExitCode {
     let mut table = runner::Table::new();
     for (name, tell) in OVER_EACH {
         let told = sipp::Over::ALL.map(|over| runner::Told::over(name, over.name(), move || tell(over)));
-        table.push(runner::row(name, &told));
-        stories.extend(told);
-    }
-    for (name, tell) in OVER_PLAIN {
-        let told = [Udp, Tcp].map(|over| runner::Told::over(name, over.name(), move || tell(over)));
         table.push(runner::row(name, &told));
         stories.extend(told);
     }

@@ -6,7 +6,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::front::Front;
-use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::programs::{self, Host, Program, Skipped};
+use crate::peers::sip_text::Message;
 
 /// A running sipp.
 pub struct Sipp {
@@ -46,22 +47,27 @@ impl Over {
 impl Sipp {
     /// Starts sipp for exactly one call, with these arguments beside the usual ones.
     pub fn start(over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
+        Self::start_at(Host::V4, over, arguments)
+    }
+
+    /// The same, there.
+    pub fn start_at(host: Host, over: Over, arguments: &[&str]) -> Result<Self, Skipped> {
         let sipp = programs::find("sipp", "sip-tester")?;
         let folder = TempDir::with_prefix("meetd-sipp-").unwrap();
         let port = programs::free_port();
         let (mode, front) = match over {
             Over::Udp => ("u1", None),
             // With more than one socket: who loses a connection opens another.
-            Over::Tcp => ("t1", Some(Front::plain(port))),
-            Over::Tls => ("t1", Some(Front::tls(port))),
+            Over::Tcp => ("t1", Some(Front::plain(host.at(port)))),
+            Over::Tls => ("t1", Some(Front::tls(host.at(port)))),
         };
         let outside = front.as_ref().map_or(port, |front| front.port);
-        let contact = format!("sip:127.0.0.1:{outside};transport={}", over.name());
+        let contact = format!("sip:{};transport={}", host.at(outside), over.name());
         let mut command = Command::new(sipp);
         command
             .args([
                 "-i",
-                "127.0.0.1",
+                &host.address().to_string(),
                 "-p",
                 &port.to_string(),
                 "-t",
@@ -113,6 +119,12 @@ impl Sipp {
     /// Waits for its end, and wants one call that went as the scenario says.
     #[track_caller]
     pub fn wait_for_success(&mut self) {
+        self.wait_for_successes(1);
+    }
+
+    /// The same of so many calls, which it was told to take.
+    #[track_caller]
+    pub fn wait_for_successes(&mut self, calls: u64) {
         let status = self.program.wait();
         assert_eq!(
             status.code(),
@@ -120,13 +132,18 @@ impl Sipp {
             "sipp ended with {status}: {}",
             self.file("errors.log")
         );
-        assert_eq!(self.counted("SuccessfulCall(C)"), 1, "sipp's statistics");
+        assert_eq!(self.counted("SuccessfulCall(C)"), calls, "sipp's statistics");
         assert_eq!(self.counted("FailedCall(C)"), 0, "sipp's statistics");
     }
 
     /// All messages it sent and received, as it wrote them down.
     pub fn messages(&self) -> String {
         self.file("messages.log")
+    }
+
+    /// The same, as far as they can be read.
+    pub fn read_messages(&self) -> Vec<Message> {
+        read_messages(&self.messages())
     }
 
     fn file(&self, name: &str) -> String {
@@ -143,4 +160,14 @@ impl Sipp {
         let last = lines.last().unwrap_or_default();
         last.split(';').nth(index).unwrap_or_default().parse().unwrap()
     }
+}
+
+/// The messages of a log of sipp's, as far as they can be read.
+pub fn read_messages(log: &str) -> Vec<Message> {
+    let written = log.split("-----------------------------------------------");
+    let read = written.filter_map(|block| {
+        let (_, text) = block.split_once(":\n\n")?;
+        Message::read(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).ok()
+    });
+    read.collect()
 }

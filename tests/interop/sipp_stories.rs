@@ -7,11 +7,12 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::front::Front;
+use crate::peers::HANG_GUARD;
 use crate::peers::directives::{self, outcome};
 use crate::peers::programs::{self, Skipped};
 use crate::peers::room::Room;
 use crate::peers::sip_text::Message;
-use crate::sipp::{Over, Sipp};
+use crate::sipp::{self, Over, Sipp};
 
 /// Far less than the 6.5 s that a join may take, and more than a loaded machine needs.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -30,11 +31,11 @@ pub struct Called {
 
 /// What is not usual about a call.
 #[derive(Clone, Copy, Default)]
-pub struct Unusual {
+pub struct Unusual<'a> {
     /// Keys of the room's configuration.
-    pub keys: &'static [(&'static str, &'static str)],
+    pub keys: &'a [(&'a str, &'a str)],
     /// The PIN of the meeting.
-    pub pin: &'static str,
+    pub pin: &'a str,
 }
 
 impl Called {
@@ -52,7 +53,7 @@ impl Called {
     }
 
     /// The same, but `event` is still the directive.
-    pub fn without_answer(over: Over, arguments: &[&str], unusual: Unusual) -> Result<Self, Skipped> {
+    pub fn without_answer(over: Over, arguments: &[&str], unusual: Unusual<'_>) -> Result<Self, Skipped> {
         let media_port = programs::free_port().to_string();
         let mut all = vec!["-mi", "127.0.0.1", "-mp", media_port.as_str()];
         all.extend(arguments);
@@ -67,11 +68,7 @@ impl Called {
         ];
         keys.extend_from_slice(unusual.keys);
         let room = Room::open_with(&keys);
-        let host = if over == Over::Tls {
-            "localhost"
-        } else {
-            "127.0.0.1"
-        };
+        let host = host_for(over);
         let endpoint = format!("sip:far@{host}:{};transport={}", sipp.port, over.name());
         let mut directive = directives::join(&endpoint);
         directive["directive"]["payload"]["meeting"]["pin"] = unusual.pin.into();
@@ -106,6 +103,14 @@ impl Called {
         let log = self.room.meetd.stop();
         assert!(!log.contains(PASSWORD), "the SIP password is in the log");
         self.sipp.messages()
+    }
+}
+
+/// What a certificate bears, where there is one.
+fn host_for(over: Over) -> &'static str {
+    match over {
+        Over::Tls => "localhost",
+        Over::Udp | Over::Tcp => "127.0.0.1",
     }
 }
 
@@ -176,6 +181,12 @@ pub fn moved_302(over: Over) -> Result<(), Skipped> {
             "-key",
             "second_port",
             &second_port,
+            "-key",
+            "far_host",
+            host_for(over),
+            "-key",
+            "over",
+            over.name(),
         ],
     )?;
     called.is_answered();
@@ -215,6 +226,54 @@ pub fn far_end_hangs_up(over: Over) -> Result<(), Skipped> {
     Ok(())
 }
 
+/// A registrar that takes nobody for less than half an hour gets that; it is given back at the end.
+pub fn registrar_423(over: Over) -> Result<(), Skipped> {
+    let mut sipp = Sipp::start(over, &["-sf", &Sipp::scenario("registrar_423.xml")])?;
+    let ca_file = sipp.front.as_ref().and_then(Front::ca_file).unwrap_or_default();
+    let registrar = format!("\"sip:localhost:{};transport={}\"", sipp.port, over.name());
+    let room = Room::open_with(&[
+        ("sip.registrar", &registrar),
+        ("sip.ca_file", &format!("{ca_file:?}")),
+    ]);
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    room.meetd.stop();
+    sipp.wait_for_success();
+    Ok(())
+}
+
+/// The connection breaks between our answer to a re-INVITE and the ACK: the answer comes again, on a new connection to
+/// where sipp says that it listens (RFC 3261 18.2.2).
+pub fn answer_comes_anew() -> Result<(), Skipped> {
+    let called = Called::by(
+        Over::Tcp,
+        &["-nr", "-sf", &Sipp::scenario("answer_comes_anew.xml")],
+    )?;
+    called.is_answered();
+    let answers = |called: &Called| {
+        let read = called.sipp.read_messages();
+        let ours = |message: &&Message| message.answers("INVITE", 200) && message.header("Server").is_some();
+        read.iter().filter(ours).count()
+    };
+    let wait_for_answers = |count| {
+        let until = Instant::now() + HANG_GUARD;
+        while answers(&called) < count {
+            assert!(
+                Instant::now() < until,
+                "no answer came:\n{}",
+                called.sipp.messages()
+            );
+            std::thread::yield_now();
+        }
+    };
+    wait_for_answers(1);
+    called.sipp.front.as_ref().expect("a stream").break_connection();
+    wait_for_answers(2);
+    called.end();
+    Ok(())
+}
+
 /// A port where nobody listens: ICMP says so, or a reset, and the try ends at once (contract 4).
 pub fn nobody_is_there(over: Over) -> Result<(), Skipped> {
     let room = Room::open();
@@ -233,14 +292,10 @@ pub fn nobody_is_there(over: Over) -> Result<(), Skipped> {
 /// The digest of the last INVITE in sipp's message log, computed anew (RFC 7616 3.4.1).
 #[track_caller]
 fn verify(messages: &str, header: &str, hash: impl Fn(String) -> String) {
-    let written = messages.split("-----------------------------------------------");
-    let read = written.filter_map(|block| {
-        let (_, text) = block.split_once("bytes :\n\n")?;
-        Message::read(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes()).ok()
-    });
+    let read = sipp::read_messages(messages);
     let invite = read
-        .filter(|message| message.is("INVITE") && message.header(header).is_some())
-        .last();
+        .into_iter()
+        .rfind(|message| message.is("INVITE") && message.header(header).is_some());
     let invite = invite.unwrap_or_else(|| panic!("no INVITE with {header} in sipp's log:\n{messages}"));
     let answer = invite.header(header).unwrap().to_owned();
     let part = |name: &str| {

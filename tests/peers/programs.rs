@@ -1,6 +1,6 @@
 //! Foreign programs: finding them, and running them with their logs kept.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -15,6 +15,30 @@ pub type Program = Meetd;
 /// Why a story could not be told: a program that is not there.
 #[derive(Debug)]
 pub struct Skipped(pub String);
+
+/// Where a peer is on loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// 127.0.0.1.
+    V4,
+    /// ::1.
+    V6,
+}
+
+impl Host {
+    /// The address.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::LOCALHOST.into(),
+            Self::V6 => Ipv6Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// The address and this port, as URIs have them.
+    pub fn at(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.address(), port)
+    }
+}
 
 /// The path of an installed program.
 ///
@@ -88,16 +112,20 @@ fn start_with(command: &mut Command, input: Stdio) -> (Program, Option<ChildStdi
 #[track_caller]
 pub fn wait_until_listening(program: &Program, port: u16) {
     let until = Instant::now() + HANG_GUARD;
-    let (address, listening) = (
-        format!(": 0100007F:{port:04X} "),
-        [("udp", " 07 "), ("tcp", " 0A ")],
-    );
+    let v4 = format!(": 0100007F:{port:04X} ");
+    let v6 = format!(": 00000000000000000000000001000000:{port:04X} ");
+    let tables = [
+        ("udp", &v4, " 07 "),
+        ("tcp", &v4, " 0A "),
+        ("udp6", &v6, " 07 "),
+        ("tcp6", &v6, " 0A "),
+    ];
     let listens = || {
-        listening.iter().any(|(table, state)| {
+        tables.iter().any(|(table, address, state)| {
             let table = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
             table
                 .lines()
-                .any(|line| line.contains(&address) && line.contains(state))
+                .any(|line| line.contains(*address) && line.contains(state))
         })
     };
     while !listens() {

@@ -58,6 +58,16 @@ fn a_call_is_counted_and_measured() {
             "{name} in\n{text}"
         );
     }
+    for (name, least, most) in [
+        ("meetd_call_microphone_level_dbfs", -15.0, -5.0),
+        ("meetd_call_received_level_dbfs", -127.0, 0.0),
+        ("meetd_call_mean_opinion_score", 1.0, 4.5),
+    ] {
+        assert!(
+            value_of(&text, name).is_some_and(|value| (least..=most).contains(&value)),
+            "{name} in\n{text}"
+        );
+    }
     assert!(get(&address, "GET /").0.starts_with("HTTP/1.1 404"));
     assert!(get(&address, "POST /metrics").0.starts_with("HTTP/1.1 405"));
     room.meetd.stop();

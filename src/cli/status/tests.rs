@@ -31,7 +31,7 @@ fn a_room_in_a_call_tells_how_it_goes() {
         ..idle()
     };
     assert_eq!(
-        in_words(&report)[..7],
+        in_words(&report)[..8],
         [
             "room          room-15-104 is on, volume 70, loudspeaker muted (meetd 0.1.0)",
             "bridge        connected since 2026-11-21T23:10:40Z",
@@ -39,7 +39,9 @@ fn a_room_in_a_call_tells_how_it_goes() {
             "registrar     not registered",
             "call          in a call with sip:123.***@zoomcrc.com (SIP, zoom) since 2026-11-21T23:10:40Z",
             "              pcmu, not encrypted, signalling over UDP, microphone on",
-            "              received 500 packets, sent 499, 0.5 % lost, 1.2 ms jitter",
+            "              received 500 packets, sent 499, 0.5 % lost, 1.2 ms jitter, 60.0 ms held back",
+            "              the microphone hears -31 dBFS, sent is silence, received -25 dBFS, the sound card ran dry or over 2 \
+             times",
         ]
     );
 }
@@ -160,6 +162,11 @@ fn call() -> CallReport {
             tx_packets: 499,
             loss_percent: Some(0.5),
             jitter_ms: Some(1.24),
+            delay_ms: Some(60.0),
+            microphone_dbfs: Some(-31.4),
+            sent_dbfs: Some(-127.0),
+            received_dbfs: Some(-24.6),
+            device_slips: Some(2),
             ..MediaReport::default()
         },
     }

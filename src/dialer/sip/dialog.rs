@@ -1,10 +1,12 @@
 //! A dialog as its caller sees it (RFC 3261 12): who, where to, by which way, and the numbers of the requests.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::compose;
 use super::headers::{CSeq, Contacts, NameAddr, Via};
-use super::uri::Uri;
+use super::uri::{Host, Uri};
 use super::wire::{Method, Request, Response};
 
 /// One dialog of ours. It begins with a response to our INVITE that has a tag.
@@ -94,6 +96,13 @@ impl Dialog {
         request.call_id() == self.call_id
             && request.to().is_some_and(|to| to.tag() == self.local.tag())
             && request.from().is_some_and(|from| from.tag() == self.remote.tag())
+    }
+
+    /// The addresses that their Contact and their route are written with; names are none.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let routes = self.routes.iter().map(|route| &route.uri);
+        let uris = routes.chain([&self.remote_target]);
+        uris.filter_map(|uri| uri.host().and_then(Host::address))
     }
 
     /// Where the next request goes: the URI that names the next hop.

@@ -140,15 +140,15 @@ impl Farewell {
         }
     }
 
-    /// Whether a request of theirs belongs to the dialog that is being ended.
-    pub fn owns(&self, request: &Request) -> bool {
+    /// The dialog that is being ended, when a request of theirs belongs to it.
+    pub fn leg_of(&self, request: &Request) -> Option<&Leg> {
         match &self.state {
-            State::Leaving { leg, .. } => leg.dialog.owns(request),
+            State::Leaving { leg, .. } => Some(&**leg).filter(|leg| leg.dialog.owns(request)),
             State::Armed { .. }
             | State::Cancelling { .. }
             | State::Lingering { .. }
             | State::Left { .. }
-            | State::Over => false,
+            | State::Over => None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::locate::Target;
 use super::transaction::{Path, T4};
 use super::wire::StreamReader;
-use crate::network::{FlowId, FlowRequest, Transport};
+use crate::network::{ConnectFault, FlowId, FlowRequest, Transport};
 use crate::time::{Deadline, Moment, Now};
 
 /// How many connections from outside are kept. Beyond it the one that was silent for longest is closed.
@@ -39,11 +39,20 @@ struct Outgoing {
 }
 
 /// ```text
-/// Opening ──→ Open ──→ (gone)
+///  once more from any port
+///     └─────┐
+/// Opening ──┴→ Open ──→ (gone)
 /// ```
 enum OutgoingState {
-    Opening { waiting: Vec<Vec<u8>>, until: Moment },
-    Open { local: SocketAddr },
+    Opening {
+        waiting: Vec<Vec<u8>>,
+        until: Moment,
+        /// The port that its datagrams shall leave from; 0 for any.
+        local_port: u16,
+    },
+    Open {
+        local: SocketAddr,
+    },
 }
 
 /// Whether the far end answers keep-alives on a stream; only one that did so before has to (RFC 6223).
@@ -117,6 +126,7 @@ impl Flows {
         let state = OutgoingState::Opening {
             waiting: Vec::new(),
             until: now.moment + OPENING,
+            local_port,
         };
         self.outgoing.insert(
             flow,
@@ -241,6 +251,30 @@ impl Flows {
     pub fn remote(&self, flow: FlowId) -> Option<SocketAddr> {
         let accepted = self.accepted.get(&flow).map(|accepted| accepted.remote);
         accepted.or_else(|| self.outgoing.get(&flow).map(|outgoing| outgoing.target.address))
+    }
+
+    /// The port that datagrams should have left from is not to be had: any other is better than silence, since the far
+    /// end knows a dialog by its tags. Whether it is tried.
+    pub fn leave_from_any_port(&mut self, flow: FlowId, fault: &ConnectFault) -> bool {
+        let Some(outgoing) = self.outgoing.get_mut(&flow) else {
+            return false;
+        };
+        match (&mut outgoing.state, fault) {
+            (OutgoingState::Opening { local_port, .. }, ConnectFault::Socket(why))
+                if outgoing.target.transport == Transport::Udp && *local_port != 0 =>
+            {
+                let remote = outgoing.target.address;
+                tracing::warn!(port = *local_port, why, %remote, "the SIP port is taken, messages leave from another one");
+                *local_port = 0;
+                let request = FlowRequest::ConnectUdp {
+                    local_port: 0,
+                    remote,
+                };
+                self.outputs.push_back(Output::Open(flow, request));
+                true
+            }
+            (OutgoingState::Opening { .. } | OutgoingState::Open { .. }, _) => false,
+        }
     }
 
     /// It could not be opened, or a stream ended. `false` when it lives on: an ICMP error on an open datagram flow.

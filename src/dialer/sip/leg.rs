@@ -1,6 +1,6 @@
 //! What a call and its farewell share: what they want done, the INVITE that left, and the dialog it made.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::compose;
 use super::dialog::Dialog;
@@ -27,6 +27,8 @@ pub enum Act {
     Event(CallEvent),
     /// To the audio side of the call.
     Media(media::Command),
+    /// The far end is at these addresses, say the name servers.
+    Met(Vec<IpAddr>),
     /// Ask the name servers; the answer comes back.
     LookUp(Question),
     /// Open the flow to a target; what became of it comes back.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::digest::Authenticator;
 use super::headers::NameAddr;
-use super::leg::{Act, Invitation, Profile};
+use super::leg::{Act, Invitation, Leg, Profile};
 use super::locate::{self, Candidate, Hop, Locating, Step, Target};
 use super::offer_answer::OfferParts;
+use super::out_of_service::OutOfService;
 use super::uri::{Scheme, Uri};
 use super::wire::{Request, Response};
 use crate::call::{CallEvent, CallId, DialTarget, DigitScript, EndReason, EndedHere};
@@ -22,6 +23,7 @@ use crate::time::{Deadline, Moment, Now};
 mod confirmed;
 mod connecting;
 mod conversation;
+mod doubt;
 mod early;
 mod ending;
 mod info_digits;
@@ -247,16 +249,16 @@ impl OutboundCall {
         matches!(self.state, State::Confirmed(_)) && self.needs(target)
     }
 
-    /// Whether a request of theirs belongs to its dialog.
-    pub fn owns(&self, request: &Request) -> bool {
+    /// Its dialog that a request of theirs belongs to.
+    pub fn leg_of(&self, request: &Request) -> Option<&Leg> {
         match &self.state {
-            State::Confirmed(conversation) => conversation.leg.dialog.owns(request),
-            State::Inviting { .. } | State::Early { .. } => self.early.owns(request),
+            State::Confirmed(conversation) => Some(&conversation.leg).filter(|leg| leg.dialog.owns(request)),
+            State::Inviting { .. } | State::Early { .. } => self.early.leg_of(request),
             State::Locating { .. }
             | State::Connecting(_)
             | State::ReservingMedia { .. }
             | State::Moved { .. }
-            | State::Ended => false,
+            | State::Ended => None,
         }
     }
 
@@ -275,17 +277,21 @@ impl OutboundCall {
     }
 
     /// Takes the answer of the name servers.
-    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer) {
+    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer, out_of_service: &OutOfService) {
         if let State::Locating { locating, .. } = &mut self.state {
             let step = locating.handle_answer(answer);
-            self.follow(now, step);
+            self.follow(now, out_of_service.pass_over(now, step));
         }
     }
 
     fn follow(&mut self, now: Now, step: Step) {
         match step {
             Step::Ask(question) => self.acts.push_back(Act::LookUp(question)),
-            Step::Found(targets) => self.connect(now, targets.into(), None),
+            Step::Found(targets) => {
+                let addresses = targets.iter().map(|found| found.target.address.ip());
+                self.acts.push_back(Act::Met(addresses.collect()));
+                self.connect(now, targets.into(), None);
+            }
             Step::Failed(fault) => self.unreachable(now, fault),
         }
     }

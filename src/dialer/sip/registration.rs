@@ -12,6 +12,7 @@ use super::headers::name_addr::Contacts;
 use super::headers::{CSeq, NameAddr, RetryAfter};
 use super::leg::{Act, Profile};
 use super::locate::{Candidate, Hop, Locating, Step, Target, read_uri};
+use super::out_of_service::OutOfService;
 use super::outbound_call::Reached;
 use super::request::Whither;
 use super::transaction::Failure;
@@ -177,10 +178,10 @@ impl Registration {
     }
 
     /// Takes the answer of the name servers.
-    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer) {
+    pub fn handle_names(&mut self, now: Now, answer: NamesAnswer, out_of_service: &OutOfService) {
         if let State::Locating { locating, .. } = &mut self.state {
             let step = locating.handle_answer(answer);
-            self.follow(now, step);
+            self.follow(now, out_of_service.pass_over(now, step));
         }
     }
 

@@ -3,6 +3,7 @@
 //! since each answer to one is a new request with a higher CSeq.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::compose;
@@ -46,6 +47,8 @@ enum State {
 pub enum Output {
     /// Ask the name servers.
     Ask(Question),
+    /// The next hop is at these addresses, say the name servers.
+    Met(Vec<IpAddr>),
     /// Send it there, in a new transaction (an ACK without one).
     Send(Box<Request>, Target),
     /// Nobody can be reached.
@@ -164,6 +167,8 @@ impl OutgoingRequest {
             Step::Found(found) => {
                 let found = found.into_iter().map(|found| found.target);
                 let mut targets: VecDeque<Target> = found.collect();
+                let addresses = targets.iter().map(|target| target.address.ip());
+                self.outputs.push_back(Output::Met(addresses.collect()));
                 for otherwise in std::mem::take(&mut self.targets) {
                     if !targets.contains(&otherwise) {
                         targets.push_back(otherwise);

@@ -10,7 +10,9 @@ use super::flows::Flows;
 use super::leg::Profile;
 use super::listening::Listening;
 use super::locate::Target;
+use super::out_of_service::OutOfService;
 use super::outbound_call::OutboundCall;
+use super::peers::Peers;
 use super::registration::Registration;
 use super::request::OutgoingRequest;
 use super::transaction::table::{Owner, Transactions};
@@ -52,6 +54,9 @@ pub struct UserAgent {
     flows: Flows,
     transactions: Transactions,
     parties: BTreeMap<Owner, Party>,
+    /// Where the far end of each party was met.
+    peers: BTreeMap<Owner, Peers>,
+    out_of_service: OutOfService,
     registration: Option<Registration>,
     /// Requests that wait for the name servers, or for a transaction to end.
     requests: Vec<OutgoingRequest>,
@@ -86,6 +91,8 @@ impl UserAgent {
             flows: Flows::default(),
             transactions: Transactions::default(),
             parties: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            out_of_service: OutOfService::default(),
             registration: None,
             requests: Vec::new(),
             questions: BTreeMap::new(),
@@ -164,12 +171,12 @@ impl UserAgent {
         match self.questions.remove(&query) {
             Some(Asker::Call(REGISTRATION)) => {
                 if let Some(registration) = &mut self.registration {
-                    registration.handle_names(now, answer);
+                    registration.handle_names(now, answer, &self.out_of_service);
                 }
             }
             Some(Asker::Call(owner)) => {
                 if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
-                    placed.handle_names(now, answer);
+                    placed.handle_names(now, answer, &self.out_of_service);
                 }
             }
             Some(Asker::Request(owner, cseq)) => {
@@ -224,6 +231,9 @@ impl UserAgent {
 
     fn flow_failed(&mut self, now: Now, flow: FlowId, fault: &ConnectFault) {
         tracing::debug!(flow = flow.0, %fault, "SIP flow failed");
+        if self.flows.leave_from_any_port(flow, fault) {
+            return self.drain_flows();
+        }
         let target = self.flows.target(flow);
         let is_gone = self.flows.failed(flow);
         self.flow_lost(now, flow, target.filter(|_| is_gone), fault);
@@ -353,6 +363,7 @@ impl UserAgent {
 
     fn forget(&mut self, owner: Owner) {
         self.parties.remove(&owner);
+        self.peers.remove(&owner);
         self.slots.remove(&owner);
         self.connecting.retain(|(waiting, _)| *waiting != owner);
         self.requests

@@ -23,6 +23,7 @@ mod pulse;
 #[cfg(test)]
 mod tests;
 
+use devices::Configured;
 pub use devices::try_card;
 use outbox::Outbox;
 use pacer::{Order, Pacer};
@@ -212,8 +213,13 @@ impl Audio {
     fn spawn(&mut self, call: CallId) -> io::Result<SyncSender<Order>> {
         let (outbox, pulse) = (Outbox::new(call, self.wakes.clone()), Pulse::default());
         self.pulses.watch(&pulse);
+        let devices = Configured {
+            input: self.settings.input.clone(),
+            output: self.settings.output.clone(),
+        };
         Pacer::spawn(
-            &self.settings,
+            devices,
+            self.settings.processing_of_input(),
             self.loudspeaker,
             outbox,
             pulse,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::beat::{self, Beat};
 use super::device::Device;
-use super::devices::Configured;
+use super::devices::Devices;
 use super::outbox::Outbox;
 use super::ports;
 use super::pulse::Pulse;
@@ -19,7 +19,8 @@ use crate::call::{CallId, DigitScript};
 use crate::chance::Chance;
 use crate::media::call_tones::Playing;
 use crate::media::loudspeaker::Fader;
-use crate::media::{CallTone, Event, FRAME, Leaving, Loudspeaker, Plan, Settings, Stream};
+use crate::media::quality::Level;
+use crate::media::{CallTone, Event, FRAME, Leaving, Loudspeaker, Plan, Processing, Processor, Stream};
 
 /// Orders that may wait; the pacer takes all of them every 20 ms.
 const MOST_ORDERS: usize = 64;
@@ -61,6 +62,11 @@ pub struct Pacer {
     tone: Option<Playing>,
     fader: Fader,
     device: Device,
+    /// How loud the microphone is, before anything is done to it.
+    microphone: Level,
+    processing: Processing,
+    /// While voices go both ways.
+    processor: Option<Processor>,
     outbox: Outbox,
     pulse: Pulse,
     chance: Chance,
@@ -136,17 +142,14 @@ impl Talk {
 impl Pacer {
     /// Starts the thread and its loudspeaker; orders wake it.
     pub fn spawn(
-        settings: &Settings,
+        devices: impl Devices + Send + 'static,
+        processing: Processing,
         loudspeaker: Loudspeaker,
         outbox: Outbox,
         pulse: Pulse,
         chance: Chance,
     ) -> io::Result<SyncSender<Order>> {
         let (orders, taken) = sync_channel(MOST_ORDERS);
-        let devices = Configured {
-            input: settings.input.clone(),
-            output: settings.output.clone(),
-        };
         thread::Builder::new()
             .name("audio-pacer".to_owned())
             .spawn(move || {
@@ -157,6 +160,9 @@ impl Pacer {
                     tone: None,
                     fader: Fader::new(loudspeaker),
                     device: Device::start(devices),
+                    microphone: Level::default(),
+                    processing,
+                    processor: None,
                     outbox,
                     pulse,
                     chance,
@@ -193,6 +199,8 @@ impl Pacer {
         let now = beat::now();
         self.beat = Beat::begin(now);
         self.tone = None;
+        // It may be what panicked.
+        self.processor = None;
         if let State::Talking(talk) = &mut self.state {
             for _ in 0..talk.stream.digits_waiting() {
                 self.outbox.push(Event::DigitsFailed {
@@ -201,6 +209,7 @@ impl Pacer {
             }
             talk.stream = Stream::new(now, talk.stream.plan().clone(), &mut self.chance);
             talk.stream.mute(self.is_muted);
+            self.processor = Processor::new(self.processing);
         }
     }
 
@@ -273,6 +282,7 @@ impl Pacer {
         self.beat = Beat::begin(now);
         self.patience = MOST_DATAGRAMS;
         self.device.open_microphone(true);
+        self.processor = Processor::new(self.processing);
         self.enter(State::Talking(Box::new(Talk::new(socket, stream))));
     }
 
@@ -283,6 +293,7 @@ impl Pacer {
         }
         self.tone = None;
         self.device.open_microphone(false);
+        self.processor = None;
         let until = beat::now() + TONE_COMES_WITHIN;
         self.enter(State::After { until });
     }
@@ -303,13 +314,18 @@ impl Pacer {
         let mut frame = [0; FRAME];
         self.receive();
         if let State::Talking(talk) = &mut self.state {
-            let microphone = self.device.listen();
+            let mut microphone = self.device.listen();
+            self.microphone.hear(&microphone);
+            if let Some(processor) = &mut self.processor {
+                processor.clean(&mut microphone);
+            }
             talk.stream.tick(beat::now(), &microphone);
             talk.send(self.outbox.call());
             talk.stream.play(self.beat.due(), &mut frame);
             while let Some(mut event) = talk.stream.poll_output() {
                 if let Event::Figures(figures) = &mut event {
                     figures.device_slips = self.device.slips();
+                    figures.microphone_level_dbfs = self.microphone.dbfs();
                 }
                 self.outbox.push(event);
             }
@@ -321,6 +337,9 @@ impl Pacer {
             }
         }
         self.fader.apply(&mut frame);
+        if let Some(processor) = &mut self.processor {
+            processor.played(&frame);
+        }
         self.device.say(frame);
     }
 

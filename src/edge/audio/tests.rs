@@ -10,8 +10,12 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::call::DigitScript;
 use crate::media::{
-    CodecName, Control, DigitsBy, Direction, FRAME, Figures, InputDevice, OutputDevice, TelephoneEvent,
+    CodecName, Control, DigitsBy, Direction, FRAME, Figures, InputDevice, OutputDevice, Processing,
+    TelephoneEvent,
 };
+
+#[cfg(feature = "processing")]
+mod echo;
 
 /// A test that waits longer than this hangs.
 const HANG: Duration = Duration::from_secs(10);
@@ -354,6 +358,7 @@ impl Room {
             dtmf: DigitsBy::Auto,
             rtp_ports: 0..=0,
             rtp_timeout: None,
+            processing: Processing::Full,
             tones: true,
         };
         let mut chance = Chance::from_seed([2; 32]);
@@ -362,6 +367,22 @@ impl Room {
             audio: Audio::new(settings, sender, chance),
             wakes,
         }
+    }
+
+    /// Gives the call a pacer with these devices, which [`Room::start`] will find.
+    #[cfg(feature = "processing")]
+    fn spawn_with(&mut self, devices: impl devices::Devices + Send + 'static, processing: Processing) {
+        let outbox = Outbox::new(self.call, self.audio.wakes.clone());
+        let chance = self.audio.chance.fork();
+        let spawned = Pacer::spawn(
+            devices,
+            processing,
+            self.audio.loudspeaker,
+            outbox,
+            Pulse::default(),
+            chance,
+        );
+        self.audio.sounding = Some((self.call, spawned.unwrap()));
     }
 
     fn play(&mut self, tone: Option<CallTone>) {

@@ -133,6 +133,18 @@ fn the_journal_has_one_line_for_each_change() {
         world.wait(12_000);
         world.figures(12_000);
         world.figures(0);
+        let quiet = media::Figures {
+            received: 500,
+            is_sending: true,
+            microphone_level_dbfs: -127.0,
+            mos: Some(4.4),
+            ..media::Figures::default()
+        };
+        for _ in 0..11 {
+            let event = media::Event::Figures(quiet);
+            world.tell(Input::Media { call, event });
+            world.wait(1_000);
+        }
         let why = "unplugged".to_owned();
         let event = media::Event::DeviceLost { why };
         world.tell(Input::Media { call, event });
@@ -155,6 +167,7 @@ fn the_journal_has_one_line_for_each_change() {
         "call-answered",
         "digits-sent",
         "no-far-audio",
+        "microphone-silent",
         "audio-device-lost",
         "call-ended",
         "call-placed",
@@ -178,8 +191,18 @@ fn the_journal_has_one_line_for_each_change() {
         "call_id=",
         "meeting_provider=\"chime\"",
         "end_reason=\"hung-up\"",
-        "duration_seconds=12",
+        "duration_seconds=23",
         "received_packets=500",
+        "loss_percent=0",
+        "jitter_ms=0",
+        "playout_delay_ms=0",
+        "concealed_percent=0",
+        "far_level_dbfs=0",
+        "near_level_dbfs=0",
+        "microphone_level_dbfs=-127",
+        "device_slips=0",
+        "mos=4.4",
+        "hung up; it sounded like 4.4 of 4.5: 0.0 % lost, 0.0 % made up, 0 ms jitter, 0 ms held back",
     ] {
         assert!(line("call-ended").contains(field), "{field}: {journal}");
     }

@@ -26,6 +26,14 @@ impl OutboundCall {
         self.drain_conversation(now);
     }
 
+    /// A stranger hangs up: the far end is asked what it knows of that.
+    pub fn doubt(&mut self, now: Now, bye: &Request) {
+        if let State::Confirmed(conversation) = &mut self.state {
+            conversation.doubt(now, bye, &self.profile, &mut self.chance);
+        }
+        self.drain_conversation(now);
+    }
+
     /// The ACK of a 2xx of ours.
     pub fn handle_acknowledgement(&mut self, now: Now, ack: &Request) {
         if let State::Confirmed(conversation) = &mut self.state {

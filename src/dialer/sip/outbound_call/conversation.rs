@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::doubt::Doubt;
 use super::info_digits::{InfoDigits, Step};
 use super::our_change::OurChange;
 use super::session_timer::SessionTimer;
@@ -56,6 +57,7 @@ pub struct Conversation {
     /// The ACK of our last re-INVITE, which repeated 2xx get again.
     pub(super) acknowledged: Option<(u32, Request)>,
     pub(super) unacknowledged: Option<Box<Unacknowledged>>,
+    pub(super) doubt: Doubt,
     digits: InfoDigits,
     pub(super) outputs: VecDeque<Output>,
 }
@@ -93,6 +95,7 @@ impl Conversation {
             change: OurChange::Idle,
             acknowledged: None,
             unacknowledged: None,
+            doubt: Doubt::none(),
             digits: InfoDigits::new(),
             outputs: VecDeque::new(),
         }
@@ -124,6 +127,12 @@ impl Conversation {
             | Method::Publish
             | Method::Other(_) => self.respond(key, compose::answer_with_allow(request, 405, "")),
         }
+    }
+
+    /// A stranger hangs up.
+    pub fn doubt(&mut self, now: Now, bye: &Request, profile: &Profile, chance: &mut Chance) {
+        self.doubt.raise(now, reason_of(bye));
+        self.follow_changes(now, profile, chance);
     }
 
     /// The audio follows what both sides agreed.

@@ -50,9 +50,10 @@ impl EarlyDialogs {
         numbers.max().unwrap_or(0)
     }
 
-    /// Whether a request of theirs belongs to one of them.
-    pub fn owns(&self, request: &Request) -> bool {
-        self.0.iter().any(|early| early.leg.dialog.owns(request))
+    /// The one that a request of theirs belongs to.
+    pub fn leg_of(&self, request: &Request) -> Option<&Leg> {
+        let mut legs = self.0.iter().map(|early| &early.leg);
+        legs.find(|leg| leg.dialog.owns(request))
     }
 
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut EarlyDialog> {

@@ -124,7 +124,7 @@ impl Conversation {
                 ..self.ours.clone()
             };
             self.reinvite(now, offered, Authenticator::new(), profile, chance);
-        } else if let Some(Due::Refresh) = self.timer.due(now) {
+        } else if self.timer.due(now) == Some(Due::Refresh) || self.doubt.is_due(now) {
             self.refresh(now, Authenticator::new(), profile, chance);
         }
     }
@@ -175,8 +175,10 @@ impl Conversation {
         let whither = self.leg.whither();
         self.act(Act::Send(request.clone(), whither));
         self.act(Act::Sync);
+        let number = self.leg.dialog.number();
+        self.doubt.asked(now, number);
         self.change = OurChange::Sent(Box::new(Sent {
-            number: self.leg.dialog.number(),
+            number,
             request,
             offered,
             authenticator,
@@ -212,8 +214,12 @@ impl Conversation {
         let OurChange::Sent(sent) = std::mem::replace(&mut self.change, OurChange::Idle) else {
             return true;
         };
+        let asks = self.doubt.is_asked_by(number);
         match response.status {
-            200..=299 => self.change_accepted(now, &sent, response, chance),
+            200..=299 => {
+                self.doubt.settle();
+                self.change_accepted(now, &sent, response, chance);
+            }
             401 | 407 => {
                 let mut authenticator = sent.authenticator;
                 match authenticator.take_challenges(profile.account.as_ref(), response) {
@@ -224,18 +230,25 @@ impl Conversation {
             422 if self.timer.take_refusal(response) => {
                 self.change_again(now, sent.offered, sent.authenticator, profile, chance);
             }
+            // A stranger told the truth: the far end has hung up.
+            481 if asks => {
+                let why = self.doubt.settle();
+                self.outputs.push_back(Output::HungUp(why));
+            }
             status @ (408 | 481) => {
                 let why = format!("the far end does not know the call any more ({status})");
                 self.outputs.push_back(Output::Broken(why));
             }
             405 | 501 if sent.request.method == Method::Update => {
                 self.allows_update = false;
+                self.doubt.ask_again(now);
                 self.change = OurChange::Pausing { until: now.moment };
             }
             491 => {
                 // RFC 3261 14.1: who made the Call-ID waits 2.1 to 4 s, in units of 10 ms.
                 let units = 210 + chance.u64() % 191;
                 self.change_withdrawn(&sent);
+                self.doubt.ask_again(now);
                 self.change = OurChange::Pausing {
                     until: now.moment + Duration::from_millis(10 * units),
                 };
@@ -298,6 +311,7 @@ impl Conversation {
             why,
             "the far end refuses a change of the call, which goes on as it was"
         );
+        self.doubt.settle();
         self.change = OurChange::Pausing {
             until: now.moment + TRY_AGAIN,
         };
@@ -310,6 +324,12 @@ impl Conversation {
             return false;
         }
         match failure {
+            // Nothing was due but for a stranger, and on a stranger's word no call ends.
+            Failure::TimedOut if self.doubt.is_asked_by(number) && self.timer.due(now).is_none() => {
+                tracing::warn!("the far end does not say whether it hung up, the call goes on");
+                self.doubt.settle();
+                self.change = OurChange::Idle;
+            }
             Failure::TimedOut => {
                 self.change = OurChange::Idle;
                 let why = "the far end does not answer any more";
@@ -320,6 +340,7 @@ impl Conversation {
                 if let OurChange::Sent(sent) = std::mem::replace(&mut self.change, OurChange::Idle) {
                     self.change_withdrawn(&sent);
                 }
+                self.doubt.ask_again(now);
                 self.change = OurChange::Pausing {
                     until: now.moment + TRY_AGAIN,
                 };
@@ -332,6 +353,7 @@ impl Conversation {
     pub(super) fn changes_deadline(&self) -> Option<Deadline> {
         let is_refreshing = !matches!(self.change, OurChange::Idle) || self.unacknowledged.is_some();
         Deadline::earliest([
+            self.doubt.next_deadline().filter(|_| !is_refreshing),
             self.change.next_deadline(),
             self.timer.next_deadline(is_refreshing),
         ])

@@ -316,3 +316,54 @@ fn a_flood_of_progress_is_told_once() {
 fn video_is_refused_and_the_audio_goes_on() {
     play(transcript!("video_added"));
 }
+
+#[test]
+fn a_stranger_hangs_nobody_up() {
+    play(transcript!("stranger_hangs_up"));
+}
+
+#[test]
+fn a_stranger_who_tells_the_truth_is_believed_by_the_far_ends_word() {
+    play(transcript!("stranger_is_theirs"));
+}
+
+#[test]
+fn on_a_strangers_word_no_call_ends() {
+    play(transcript!("stranger_unanswered"));
+}
+
+#[test]
+fn a_stranger_changes_nothing() {
+    play(transcript!("stranger_changes_nothing"));
+}
+
+#[test]
+fn all_servers_of_the_far_end_may_speak_for_it() {
+    play(transcript!("peers_of_a_farm"));
+}
+
+#[test]
+fn a_call_over_tls_hears_nobody_without() {
+    play(transcript!("stranger_beside_tls"));
+}
+
+#[test]
+fn an_answer_whose_connection_is_gone_takes_a_new_one() {
+    play(transcript!("answer_on_a_new_connection"));
+}
+
+#[test]
+fn an_answer_that_reaches_nobody_is_dropped() {
+    play(transcript!("answer_without_a_connection"));
+}
+
+#[test]
+fn under_tls_an_answer_takes_a_new_connection_only_as_verified() {
+    play(transcript!("answer_on_a_new_connection_tls"));
+    play(transcript!("answer_without_a_name_tls"));
+}
+
+#[test]
+fn an_answer_by_datagram_is_repeated_after_an_icmp_error() {
+    play(transcript!("icmp_before_acknowledgement"));
+}

@@ -71,6 +71,11 @@ impl World {
     }
 
     pub fn with(sip: Settings, restored: Restored) -> Self {
+        Self::with_taken(sip, restored, [])
+    }
+
+    /// The same where other programs hold these ports.
+    pub fn with_taken<const N: usize>(sip: Settings, restored: Restored, taken: [u16; N]) -> Self {
         let settings = dialer::Settings { sip };
         let chance = Chance::from_seed([9; 32]);
         let agent = UserAgent::new(Parts {
@@ -97,7 +102,7 @@ impl World {
             refusing: BTreeSet::new(),
             slow: BTreeSet::new(),
             distrusted: BTreeMap::new(),
-            taken: BTreeSet::new(),
+            taken: taken.into(),
             kept_alive: Vec::new(),
             has_services: false,
             has_audio: true,
@@ -210,12 +215,14 @@ impl World {
                 if self.taken.contains(&bind.port()) {
                     return FlowEvent::Failed(ConnectFault::Socket("address in use".to_owned()));
                 }
-                let port = if bind.port() == 0 { 40123 } else { bind.port() };
-                let local = SocketAddr::new(bind.ip(), port);
+                let local = SocketAddr::new(bind.ip(), self.port(bind.port()));
                 FlowEvent::Opened { local, remote: local }
             }
+            FlowRequest::ConnectUdp { local_port, .. } if self.taken.contains(&local_port) => {
+                return FlowEvent::Failed(ConnectFault::Socket("address in use".to_owned()));
+            }
             FlowRequest::ConnectUdp { remote, local_port } => {
-                let port = if local_port == 0 { 40123 } else { local_port };
+                let port = self.port(local_port);
                 FlowEvent::Opened {
                     local: here(port, remote),
                     remote,
@@ -246,6 +253,15 @@ impl World {
         };
         self.flows.insert(flow, request);
         event
+    }
+
+    /// The port that is wanted, or the one that the system chooses.
+    fn port(&self, wanted: u16) -> u16 {
+        match wanted {
+            0 if self.taken.contains(&40123) => 40124,
+            0 => 40123,
+            wanted => wanted,
+        }
     }
 
     fn transmitted(&mut self, flow: FlowId, to: Option<SocketAddr>, bytes: &[u8]) {
@@ -343,6 +359,12 @@ impl World {
             ) => *remote,
             _ => "192.0.2.20:5060".parse().unwrap(),
         };
+        self.input(Input::Flow(flow, FlowEvent::Received { from, bytes }));
+    }
+
+    /// A datagram from there, at the port where we listen.
+    pub fn receive_from(&mut self, from: SocketAddr, bytes: Vec<u8>) {
+        let flow = self.listening();
         self.input(Input::Flow(flow, FlowEvent::Received { from, bytes }));
     }
 

@@ -80,6 +80,26 @@ fn a_confirmed_dialog_is_hung_up_from_the_same_port() {
 }
 
 #[test]
+fn a_dialog_is_ended_from_another_port_when_its_own_was_taken_in_between() {
+    for state in ["inviting", "early", "confirmed"] {
+        let (restored, invite) = killed_when(state);
+        let mut world = World::with_taken(settings(), restored, [5062]);
+        let (flow, request) = world.next_request();
+        assert!(matches!(
+            world.flows[&flow],
+            FlowRequest::ConnectUdp { local_port: 0, .. }
+        ));
+        assert_eq!(request.call_id(), invite.call_id(), "{state}");
+        let wanted = match state {
+            "inviting" => Method::Invite,
+            "early" => Method::Cancel,
+            _ => Method::Bye,
+        };
+        assert_eq!(request.method, wanted, "{state}");
+    }
+}
+
+#[test]
 fn far_ends_that_never_answer_our_bye_leave_room_for_the_next_call() {
     let mut world = World::new();
     for number in 0..3 * Slot::DIALOGS {

@@ -29,6 +29,11 @@ fn a_503_leads_to_the_next_server_and_the_last_one_ends_the_call() {
 }
 
 #[test]
+fn a_server_out_of_service_is_passed_over_for_as_long_as_it_said() {
+    play(transcript!("out_of_service"));
+}
+
+#[test]
 fn naptr_decides_the_transport_of_the_call() {
     let mut world = World::new();
     world.has_services = true;

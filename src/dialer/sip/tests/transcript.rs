@@ -255,8 +255,12 @@ impl Player {
             Message::Response(response) => {
                 assert_eq!(response.status.to_string(), what, "{line}");
                 for word in words {
-                    check_response(&line, &response, word);
+                    match word.split_once('=') {
+                        Some((name @ ("to" | "by"), value)) => self.check_flow(flow, name, value),
+                        _ => check_response(&line, &response, word),
+                    }
                 }
+                self.flow = self.world.remote_of(flow).map(|_| flow).or(self.flow);
                 self.answers.push(response);
             }
         }
@@ -311,18 +315,25 @@ impl Player {
                 let found = request.headers.get(header).unwrap_or_default();
                 assert_eq!(found.replace(' ', "_"), value, "{line}");
             }
+            "to" | "by" => self.check_flow(flow, name, value),
+            "longer" => assert!(
+                request.to_bytes().len() > value.parse().expect("a length"),
+                "{line}"
+            ),
+            "new-flow" => assert_ne!(Some(flow), self.ours.last().map(|(flow, _)| *flow), "{line}"),
+            other => panic!("{line}: unknown check {other}"),
+        }
+    }
+
+    fn check_flow(&self, flow: FlowId, name: &str, value: &str) {
+        let line = &self.line;
+        match name {
             "to" => assert_eq!(
                 self.world.remote_of(flow),
                 Some(value.parse().expect("an address")),
                 "{line}"
             ),
-            "longer" => assert!(
-                request.to_bytes().len() > value.parse().expect("a length"),
-                "{line}"
-            ),
-            "by" => assert_eq!(self.world.transport_of(flow).in_lower_case(), value, "{line}"),
-            "new-flow" => assert_ne!(Some(flow), self.ours.last().map(|(flow, _)| *flow), "{line}"),
-            other => panic!("{line}: unknown check {other}"),
+            _ => assert_eq!(self.world.transport_of(flow).in_lower_case(), value, "{line}"),
         }
     }
 
@@ -362,6 +373,7 @@ impl Player {
         let (flow, request) = found.expect("one");
         let (mut flow, mut response) = (*flow, request.response(status, reason_phrase(status)));
         let mut manner = Manner::default();
+        let mut from = None;
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
@@ -391,16 +403,22 @@ impl Player {
                     response.headers.push(header, challenge(value));
                 }
                 "elsewhere" => flow = self.world.listening(),
+                "from" => from = Some(value.parse().expect("an address")),
                 "compact" => manner.is_compact = true,
                 "named" => manner.named = Some(display_name(value)),
                 _ if Method::from_token(name) == method => {}
                 other => panic!("{}: unknown {other}", self.line),
             }
         }
-        self.world.receive(flow, manner.write(response.to_bytes()));
+        let bytes = manner.write(response.to_bytes());
+        match from {
+            Some(from) => self.world.receive_from(from, bytes),
+            None => self.world.receive(flow, bytes),
+        }
     }
 
-    /// `< BYE [sdp=…] …`: a request of theirs in the dialog of the newest INVITE.
+    /// `< BYE [sdp=…] [from=ADDRESS] [via=TRANSPORT/HOST:PORT] …`: a request of theirs in the dialog of the newest INVITE; with an address, as
+    /// a datagram from there.
     fn receive_request(&mut self, method: &Method, words: VecDeque<&str>) {
         let invite = &self
             .ours
@@ -414,12 +432,16 @@ impl Player {
         let (mut from, mut to) = (invite.to().unwrap().with_tag("a"), invite.from().unwrap());
         let mut branch = None;
         let mut manner = Manner::default();
+        let mut source = None;
+        let mut via = "UDP 192.0.2.20:5060".to_owned();
         let mut extra = Vec::new();
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
                 "cseq" => number = value.parse().unwrap(),
                 "tag" => from = from.with_tag(value),
+                "via" => via = value.replace('/', " "),
+                "from" => source = Some(value.parse().expect("an address")),
                 "to-tag" => to = to.with_tag(value),
                 "outside" => to = NameAddr::new(to.uri),
                 "branch" => branch = Some(value.to_owned()),
@@ -447,7 +469,7 @@ impl Player {
         }
         let branch = branch.unwrap_or_else(|| format!("z9hG4bK{method}{number}"));
         let headers = &mut request.headers;
-        headers.push("Via", format!("SIP/2.0/UDP 192.0.2.20:5060;branch={branch}"));
+        headers.push("Via", format!("SIP/2.0/{via};branch={branch}"));
         headers.push("Max-Forwards", "70");
         headers.push("From", from.to_string());
         headers.push("To", to.to_string());
@@ -463,9 +485,13 @@ impl Player {
         for (name, value) in extra {
             headers.push(name, value);
         }
+        let bytes = manner.write(request.to_bytes());
+        if let Some(source) = source {
+            return self.world.receive_from(source, bytes);
+        }
         let flow = self.flow.filter(|flow| self.world.flows.contains_key(flow));
         let flow = flow.unwrap_or_else(|| self.world.listening());
-        self.world.receive(flow, manner.write(request.to_bytes()));
+        self.world.receive(flow, bytes);
     }
 
     fn expect_event(&mut self, expected: &str) {

@@ -53,24 +53,7 @@ fn a_chosen_port_is_written_down_and_taken_again() {
 #[test]
 fn a_port_that_is_taken_gives_way_to_another() {
     let first = World::with(any_port(), Restored::default());
-    let mut world = World::with(settings(), first.restored());
-    assert!(
-        world
-            .flows
-            .values()
-            .any(|request| matches!(request, FlowRequest::ListenUdp { .. }))
-    );
-    let settings = crate::dialer::Settings { sip: any_port() };
-    let restored = first.restored();
-    world.taken.insert(40123);
-    world.agent = crate::dialer::sip::user_agent::UserAgent::new(crate::dialer::Parts {
-        index: 0,
-        settings: &settings,
-        chance: crate::chance::Chance::from_seed([1; 32]),
-        restored: &restored,
-    });
-    world.flows.clear();
-    world.input(Input::Start);
+    let mut world = World::with_taken(any_port(), first.restored(), [40123]);
     let is_any = |request: &FlowRequest| {
         *request
             == FlowRequest::ListenUdp {

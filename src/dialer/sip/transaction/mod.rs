@@ -12,6 +12,7 @@ pub mod client_other;
 pub mod server_invite;
 pub mod server_other;
 pub mod table;
+pub mod way_back;
 
 #[cfg(test)]
 mod tests;

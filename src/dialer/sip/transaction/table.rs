@@ -6,8 +6,10 @@ use super::client_invite::ClientInvite;
 use super::client_other::ClientOther;
 use super::server_invite::ServerInvite;
 use super::server_other::ServerOther;
+use super::way_back::way_back;
 use super::{Failure, Output, Path};
 use crate::dialer::sip::headers::{NameAddr, Via};
+use crate::dialer::sip::locate::Target;
 use crate::dialer::sip::wire::inspection::discard;
 use crate::dialer::sip::wire::{Method, Request, Response};
 use crate::network::{ConnectFault, FlowId};
@@ -112,6 +114,8 @@ fn sender(request: &Request) -> String {
 pub enum TableOutput {
     /// Send this.
     Transmit(Path, Vec<u8>),
+    /// Send this on a new connection: the one it belongs to is gone.
+    TransmitAnew(Target, Vec<u8>),
     /// A response for the owner of a request.
     Answered(Owner, ClientKey, Response),
     /// The owner of a request gets no (further) response.
@@ -152,8 +156,30 @@ enum ServerMachine {
 
 #[derive(Debug)]
 struct Server {
-    path: Path,
+    way: Way,
+    /// Where a new connection leads when that of the request is gone.
+    way_back: Option<Target>,
     machine: ServerMachine,
+}
+
+/// How responses leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// As the request came.
+    Path(Path),
+    /// On a connection of their own.
+    Anew(Target),
+}
+
+impl Way {
+    fn is_on(&self, flow: FlowId) -> bool {
+        matches!(self, Self::Path(path) if path.flow == flow)
+    }
+
+    /// After an ICMP error datagrams go on: the next one may be heard.
+    fn is_reliable_on(&self, flow: FlowId) -> bool {
+        matches!(self, Self::Path(path) if path.flow == flow && path.is_reliable)
+    }
 }
 
 /// All transactions.
@@ -210,6 +236,12 @@ impl Transactions {
         }
     }
 
+    /// Whose request a response is to, and the flow that it left on.
+    pub fn request_of(&self, response: &Response) -> Option<(Owner, FlowId)> {
+        let client = self.clients.get(&ClientKey::of_response(response));
+        client.map(|client| (client.owner, client.path.flow))
+    }
+
     /// Forgets a request without a word.
     pub fn abandon(&mut self, key: &ClientKey) {
         self.clients.remove(key);
@@ -237,12 +269,20 @@ impl Transactions {
         None
     }
 
-    /// Takes a request; `is_ours` when it belongs to a dialog of ours.
-    pub fn handle_request(&mut self, now: Now, path: Path, request: &Request, is_ours: bool) -> Arrival {
+    /// Takes a request; `is_ours` when it belongs to a dialog of ours. `opened` is where its connection leads when we
+    /// opened it.
+    pub fn handle_request(
+        &mut self,
+        now: Now,
+        path: Path,
+        opened: Option<&Target>,
+        request: &Request,
+        is_ours: bool,
+    ) -> Arrival {
         let key = ServerKey::of(request);
         if let Some(server) = self.servers.get_mut(&key) {
             // A sender that lost its connection is answered on the one it uses now.
-            server.path = path;
+            server.way = Way::Path(path);
             match (&mut server.machine, &request.method) {
                 (ServerMachine::Invite(machine), Method::Ack) => machine.handle_acknowledgement(now),
                 (ServerMachine::Invite(machine), _) => machine.handle_repeat(),
@@ -263,7 +303,16 @@ impl Transactions {
         } else {
             ServerMachine::Other(ServerOther::start(path.is_reliable))
         };
-        self.servers.insert(key.clone(), Server { path, machine });
+        let way_back = request
+            .via_top()
+            .filter(|_| path.is_reliable)
+            .and_then(|via| way_back(&via, opened));
+        let server = Server {
+            way: Way::Path(path),
+            way_back,
+            machine,
+        };
+        self.servers.insert(key.clone(), server);
         Arrival::New(key)
     }
 
@@ -286,44 +335,48 @@ impl Transactions {
 
     /// A flow failed, or ended.
     pub fn handle_fault(&mut self, flow: FlowId, fault: &ConnectFault) {
-        for client in self
-            .clients
-            .values_mut()
-            .filter(|client| client.path.flow == flow)
-        {
-            match &mut client.machine {
-                ClientMachine::Invite(machine) => machine.handle_fault(fault.clone()),
-                ClientMachine::Other(machine) => machine.handle_fault(fault.clone()),
+        for key in keys(&self.clients, |client| client.path.flow == flow) {
+            if let Some(client) = self.clients.get_mut(&key) {
+                match &mut client.machine {
+                    ClientMachine::Invite(machine) => machine.handle_fault(fault.clone()),
+                    ClientMachine::Other(machine) => machine.handle_fault(fault.clone()),
+                }
+                self.drain_client(&key);
             }
         }
-        for server in self
-            .servers
-            .values_mut()
-            .filter(|server| server.path.flow == flow)
-        {
-            match &mut server.machine {
-                ServerMachine::Invite(machine) => machine.handle_fault(),
-                ServerMachine::Other(machine) => machine.handle_fault(),
+        for key in keys(&self.servers, |server| server.way.is_reliable_on(flow)) {
+            if let Some(server) = self.servers.get_mut(&key) {
+                match (&server.way_back, &mut server.machine) {
+                    (Some(target), _) => server.way = Way::Anew(target.clone()),
+                    (None, ServerMachine::Invite(machine)) => machine.handle_fault(),
+                    (None, ServerMachine::Other(machine)) => machine.handle_fault(),
+                }
+                self.drain_server(&key);
             }
         }
-        self.drain();
     }
 
     /// Looks at the clock.
     pub fn handle_deadline(&mut self, now: Now) {
-        for client in self.clients.values_mut() {
-            match &mut client.machine {
-                ClientMachine::Invite(machine) => machine.handle_deadline(now),
-                ClientMachine::Other(machine) => machine.handle_deadline(now),
+        let is_due = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| deadline.is_due(now));
+        for key in keys(&self.clients, |client| is_due(client.machine.next_deadline())) {
+            if let Some(client) = self.clients.get_mut(&key) {
+                match &mut client.machine {
+                    ClientMachine::Invite(machine) => machine.handle_deadline(now),
+                    ClientMachine::Other(machine) => machine.handle_deadline(now),
+                }
+                self.drain_client(&key);
             }
         }
-        for server in self.servers.values_mut() {
-            match &mut server.machine {
-                ServerMachine::Invite(machine) => machine.handle_deadline(now),
-                ServerMachine::Other(machine) => machine.handle_deadline(now),
+        for key in keys(&self.servers, |server| is_due(server.machine.next_deadline())) {
+            if let Some(server) = self.servers.get_mut(&key) {
+                match &mut server.machine {
+                    ServerMachine::Invite(machine) => machine.handle_deadline(now),
+                    ServerMachine::Other(machine) => machine.handle_deadline(now),
+                }
+                self.drain_server(&key);
             }
         }
-        self.drain();
     }
 
     /// The next output.
@@ -333,30 +386,15 @@ impl Transactions {
 
     /// When it wants to be woken.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        let clients = self.clients.values().map(|client| match &client.machine {
-            ClientMachine::Invite(machine) => machine.next_deadline(),
-            ClientMachine::Other(machine) => machine.next_deadline(),
-        });
-        let servers = self.servers.values().map(|server| match &server.machine {
-            ServerMachine::Invite(machine) => machine.next_deadline(),
-            ServerMachine::Other(machine) => machine.next_deadline(),
-        });
+        let clients = self.clients.values().map(|client| client.machine.next_deadline());
+        let servers = self.servers.values().map(|server| server.machine.next_deadline());
         Deadline::earliest(clients.chain(servers))
     }
 
     /// Whether a transaction still wants this flow.
     pub fn uses(&self, flow: FlowId) -> bool {
         self.clients.values().any(|client| client.path.flow == flow)
-            || self.servers.values().any(|server| server.path.flow == flow)
-    }
-
-    fn drain(&mut self) {
-        for key in self.clients.keys().cloned().collect::<Vec<_>>() {
-            self.drain_client(&key);
-        }
-        for key in self.servers.keys().cloned().collect::<Vec<_>>() {
-            self.drain_server(&key);
-        }
+            || self.servers.values().any(|server| server.way.is_on(flow))
     }
 
     fn drain_client(&mut self, key: &ClientKey) {
@@ -380,11 +418,15 @@ impl Transactions {
         let Some(server) = self.servers.get_mut(key) else {
             return;
         };
-        let path = server.path;
         while let Some(output) = server.machine.poll_output() {
-            match output {
-                Output::Transmit(bytes) => self.outputs.push_back(TableOutput::Transmit(path, bytes)),
-                Output::Answered(_) | Output::Failed(_) => {}
+            match (output, server.way.clone()) {
+                (Output::Transmit(bytes), Way::Path(path)) => {
+                    self.outputs.push_back(TableOutput::Transmit(path, bytes));
+                }
+                (Output::Transmit(bytes), Way::Anew(target)) => {
+                    self.outputs.push_back(TableOutput::TransmitAnew(target, bytes));
+                }
+                (Output::Answered(_) | Output::Failed(_), _) => {}
             }
         }
         if server.machine.is_terminated() {
@@ -393,7 +435,20 @@ impl Transactions {
     }
 }
 
+/// The keys of those that are meant: most wait for nothing but their end and are left alone.
+fn keys<K: Clone, V>(all: &BTreeMap<K, V>, is_meant: impl Fn(&V) -> bool) -> Vec<K> {
+    let meant = all.iter().filter(|(_, one)| is_meant(one));
+    meant.map(|(key, _)| key.clone()).collect()
+}
+
 impl ClientMachine {
+    fn next_deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Invite(machine) => machine.next_deadline(),
+            Self::Other(machine) => machine.next_deadline(),
+        }
+    }
+
     fn poll_output(&mut self) -> Option<Output> {
         match self {
             Self::Invite(machine) => machine.poll_output(),
@@ -410,6 +465,13 @@ impl ClientMachine {
 }
 
 impl ServerMachine {
+    fn next_deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Invite(machine) => machine.next_deadline(),
+            Self::Other(machine) => machine.next_deadline(),
+        }
+    }
+
     fn poll_output(&mut self) -> Option<Output> {
         match self {
             Self::Invite(machine) => machine.poll_output(),

@@ -63,7 +63,9 @@ impl Table {
         loop {
             while let Some(output) = self.table.poll_output() {
                 match output {
-                    TableOutput::Transmit(..) => times.push(self.now.moment.elapsed_since_boot().as_millis()),
+                    TableOutput::Transmit(..) | TableOutput::TransmitAnew(..) => {
+                        times.push(self.now.moment.elapsed_since_boot().as_millis());
+                    }
                     TableOutput::Failed(owner, _, found) => {
                         assert_eq!(owner, OWNER);
                         failure = Some(found);
@@ -88,7 +90,7 @@ impl Table {
 
     fn arrives(&mut self, request: &Request, is_reliable: bool) -> Arrival {
         self.table
-            .handle_request(self.now, path(is_reliable), request, false)
+            .handle_request(self.now, path(is_reliable), None, request, false)
     }
 
     fn respond(&mut self, key: &super::table::ServerKey, request: &Request, status: u16) {
@@ -298,7 +300,9 @@ fn a_flood_of_requests_is_bounded() {
     assert_eq!(taken, 256);
     let bye = request("BYE", VIA);
     assert!(matches!(
-        table.table.handle_request(table.now, path(false), &bye, true),
+        table
+            .table
+            .handle_request(table.now, path(false), None, &bye, true),
         Arrival::New(_)
     ));
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Party, UserAgent};
 use crate::dialer::sip::compose;
+use crate::dialer::sip::peers::Origin;
 use crate::dialer::sip::transaction::Path;
 use crate::dialer::sip::transaction::table::{Arrival, Owner, ServerKey};
 use crate::dialer::sip::wire::inspection::refusal;
@@ -15,6 +16,17 @@ use crate::time::Now;
 
 /// The answer to a keep-alive on a stream (RFC 5626 3.5.1).
 const PONG: &[u8] = b"\r\n";
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    /// The far end of a dialog of ours, which is this party's.
+    Peer(Owner),
+    /// Somebody who knows the dialog and is not where its far end is.
+    Stranger(Owner),
+    /// It belongs to no dialog of ours.
+    Nobody,
+}
 
 impl UserAgent {
     /// Bytes came.
@@ -78,9 +90,15 @@ impl UserAgent {
             Message::Request(mut request) => {
                 tracing::trace!(method = %request.method, remote = %from, "SIP request came");
                 request.note_source(from);
-                self.request(now, path, &request);
+                self.request(now, path, from, &request);
             }
             Message::Response(response) => {
+                if let Some((owner, flow)) = self.transactions.request_of(&response) {
+                    self.meet(owner, [from.ip()]);
+                    if let Some(target) = self.flows.target(flow) {
+                        self.out_of_service.note(now, &target, &response);
+                    }
+                }
                 if let Some(stray) = self.transactions.handle_response(now, response) {
                     self.stray(now, &stray);
                 }
@@ -118,24 +136,28 @@ impl UserAgent {
         }
     }
 
-    fn request(&mut self, now: Now, path: Path, request: &Request) {
-        let is_ours = self.dialog_of(request).is_some();
-        let arrival = self.transactions.handle_request(now, path, request, is_ours);
+    fn request(&mut self, now: Now, path: Path, from: SocketAddr, request: &Request) {
+        let opened = self.flows.target(path.flow);
+        let origin = Origin::new(from, opened.as_ref().map(|target| target.transport));
+        let sender = self.sender_of(request, origin);
+        let is_ours = matches!(sender, Sender::Peer(_));
+        let arrival = self
+            .transactions
+            .handle_request(now, path, opened.as_ref(), request, is_ours);
         self.drain_transactions(now);
-        match arrival {
-            Arrival::Absorbed => {}
-            Arrival::Acknowledgement => {
-                if let Some(owner) = self.dialog_of(request)
-                    && let Some(Party::Call(placed)) = self.parties.get_mut(&owner)
-                {
+        match (arrival, sender) {
+            (Arrival::Absorbed, _) => {}
+            (Arrival::Acknowledgement, Sender::Peer(owner)) => {
+                if let Some(Party::Call(placed)) = self.parties.get_mut(&owner) {
                     placed.handle_acknowledgement(now, request);
                 }
             }
-            Arrival::New(key) => self.new_request(now, key, request),
+            (Arrival::Acknowledgement, Sender::Stranger(_) | Sender::Nobody) => {}
+            (Arrival::New(key), sender) => self.new_request(now, key, sender, request),
         }
     }
 
-    fn new_request(&mut self, now: Now, key: ServerKey, request: &Request) {
+    fn new_request(&mut self, now: Now, key: ServerKey, sender: Sender, request: &Request) {
         if request.method == Method::Cancel {
             // Every INVITE is answered at once: its CANCEL comes too late or for nothing (RFC 3261 9.2).
             let status = if self.transactions.knows(&ServerKey::of_cancelled(request)) {
@@ -151,11 +173,26 @@ impl UserAgent {
             let response = compose::signed(refusal, &tag);
             return self.transactions.respond(now, &key, &response);
         }
-        let owner = self.dialog_of(request);
-        match owner.and_then(|owner| self.parties.get_mut(&owner)) {
-            Some(Party::Call(placed)) => placed.handle_request(now, key, request),
-            Some(Party::Farewell(farewell)) => farewell.handle_request(key, request),
-            None => self.outside_request(now, &key, request),
+        match sender {
+            Sender::Peer(owner) => match self.parties.get_mut(&owner) {
+                Some(Party::Call(placed)) => placed.handle_request(now, key, request),
+                Some(Party::Farewell(farewell)) => farewell.handle_request(key, request),
+                None => self.outside_request(now, &key, request),
+            },
+            Sender::Stranger(owner) => self.strange_request(now, owner, &key, request),
+            Sender::Nobody => self.outside_request(now, &key, request),
+        }
+    }
+
+    /// A request in a dialog of ours from where its far end was never met: nothing comes of it but, for a BYE, that
+    /// the far end is asked.
+    fn strange_request(&mut self, now: Now, owner: Owner, key: &ServerKey, request: &Request) {
+        tracing::warn!(method = %request.method, "a SIP request in a dialog of ours comes from a stranger and is refused");
+        self.respond(now, key, request, 403);
+        if let Some(Party::Call(placed)) = self.parties.get_mut(&owner)
+            && request.method == Method::Bye
+        {
+            placed.doubt(now, request);
         }
     }
 
@@ -191,11 +228,24 @@ impl UserAgent {
         self.transactions.respond(now, key, &response);
     }
 
-    fn dialog_of(&self, request: &Request) -> Option<Owner> {
-        let party = self.parties.iter().find(|(_, party)| match party {
-            Party::Call(placed) => placed.owns(request),
-            Party::Farewell(farewell) => farewell.owns(request),
+    fn sender_of(&self, request: &Request, origin: Origin) -> Sender {
+        let leg = self.parties.iter().find_map(|(owner, party)| {
+            let leg = match party {
+                Party::Call(placed) => placed.leg_of(request),
+                Party::Farewell(farewell) => farewell.leg_of(request),
+            };
+            leg.map(|leg| (*owner, leg))
         });
-        party.map(|(owner, _)| *owner)
+        let Some((owner, leg)) = leg else {
+            return Sender::Nobody;
+        };
+        match self
+            .peers
+            .get(&owner)
+            .is_some_and(|peers| peers.include(origin, leg))
+        {
+            true => Sender::Peer(owner),
+            false => Sender::Stranger(owner),
+        }
     }
 }

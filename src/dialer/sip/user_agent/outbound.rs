@@ -1,5 +1,7 @@
 //! What calls and farewells want, carried out.
 
+use std::net::IpAddr;
+
 use super::{Asker, OWNERS, Party, REGISTRATION, UserAgent, next_flow};
 use crate::dialer::Output;
 use crate::dialer::sip::farewell::Farewell;
@@ -41,6 +43,7 @@ impl UserAgent {
                     self.outputs.push_back(Output::Media(placed.id(), command));
                 }
             }
+            Act::Met(addresses) => self.meet(owner, addresses),
             Act::LookUp(question) => self.ask(Asker::Call(owner), question),
             Act::Connect(target) => {
                 self.connecting.insert((owner, target));
@@ -89,9 +92,10 @@ impl UserAgent {
                     );
                     return;
                 }
-                let owner = self.next_owner();
-                self.parties.insert(owner, Party::Farewell(farewell));
-                self.drain_party(now, owner);
+                let heir = self.next_owner();
+                self.share_peers(owner, heir);
+                self.parties.insert(heir, Party::Farewell(farewell));
+                self.drain_party(now, heir);
             }
         }
     }
@@ -110,8 +114,24 @@ impl UserAgent {
         if let Some(slot) = self.slots.remove(&owner) {
             self.slots.insert(heir, slot);
         }
+        self.share_peers(owner, heir);
         self.parties.insert(heir, Party::Farewell(farewell));
         self.drain_party(now, heir);
+    }
+
+    /// The far end of a party was met at these addresses.
+    pub(super) fn meet(&mut self, owner: Owner, addresses: impl IntoIterator<Item = IpAddr>) {
+        if self.parties.contains_key(&owner) {
+            let peers = self.peers.entry(owner).or_default();
+            addresses.into_iter().for_each(|address| peers.meet(address));
+        }
+    }
+
+    /// Another dialog of the same INVITE has the same far end.
+    fn share_peers(&mut self, owner: Owner, heir: Owner) {
+        if let Some(peers) = self.peers.get(&owner).cloned() {
+            self.peers.insert(heir, peers);
+        }
     }
 
     /// A slot is taken when there is first something to write.
@@ -198,6 +218,7 @@ impl UserAgent {
                         self.ask(Asker::Request(owner, cseq), question);
                     }
                 }
+                Some(request::Output::Met(addresses)) => self.meet(owner, addresses),
                 Some(request::Output::Send(request, target)) => self.send(now, owner, *request, target),
                 Some(request::Output::Failed(failure)) => {
                     let cseq = request.request().cseq();
@@ -213,6 +234,7 @@ impl UserAgent {
     }
 
     fn send(&mut self, now: Now, owner: Owner, request: Request, target: Target) {
+        self.meet(owner, [target.address.ip()]);
         let port = self.local_port(owner, &target);
         let path = self.path_to(now, &target, port);
         tracing::trace!(method = %request.method, remote = %target.address, "SIP request leaves");
@@ -228,6 +250,10 @@ impl UserAgent {
         while let Some(output) = self.transactions.poll_output() {
             match output {
                 TableOutput::Transmit(path, bytes) => self.transmit(path, bytes),
+                TableOutput::TransmitAnew(target, bytes) => {
+                    let path = self.path_to(now, &target, 0);
+                    self.transmit(path, bytes);
+                }
                 TableOutput::Answered(owner, key, response) => {
                     if !response.is_provisional() {
                         self.requests.retain(|request| request.key() != key);
