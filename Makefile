@@ -25,8 +25,8 @@ help: ## list what can be made
 demo: ## join a meeting and leave it, on this machine alone, told step by step
 	@cargo test --locked --quiet --test demo
 
-demo-audio: peers $(MEETD_VENV)/.demo ## a call with baresip: what each side said and heard, as WAV and in one picture
-	cargo build --locked --quiet
+demo-audio: peers libraries $(MEETD_VENV)/.demo ## a call with baresip: what each side said and heard, as WAV and in one picture
+	cargo build --locked --quiet --features $(FEATURES)
 	$(MEETD_VENV)/bin/python3 tests/demo/audio.py target/debug/meetd target/demo-audio
 
 test: peers venv ## everything, with real peers; installs what it needs and says what
@@ -77,8 +77,8 @@ cargo-deb:
 	  cargo install --quiet --locked cargo-deb --version "~$(CARGO_DEB)"; \
 	fi
 
-bench: ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, and the cost of an idle room, beside others
-	cargo bench --locked --bench latency
+bench: peers libraries ## figures: directive to INVITE, 200 to ACK, hang-up to BYE, a call with audio, an idle room, beside others
+	cargo bench --locked --features $(FEATURES) --bench latency
 
 check: libraries ## formatting, lints, documentation
 	cargo fmt --check

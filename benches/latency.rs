@@ -1,7 +1,7 @@
 //! `make bench`: how long meetd takes from a directive to the INVITE on the wire, from 200 to ACK and from hang-up to
 //! BYE, beside a bare websocket-to-INVITE program and beside baresip driven by its ctrl_tcp. The three take turns in
-//! one run against the same kind of far end; `-- CALLS` says how many calls each makes (100). Then what each costs while
-//! nothing happens.
+//! one run against the same kind of far end; `-- CALLS` says how many calls each makes (100). Then what a call costs while
+//! people talk (`-- audio`: this alone), and what each costs while nothing happens.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
     reason = "a program of its own that measures real time and prints"
 )]
 
+mod audio;
 mod bare;
 #[path = "../tests/interop/baresip.rs"]
 mod baresip;
@@ -37,6 +38,9 @@ fn main() {
         && role == "bare"
     {
         return bare::run(url);
+    }
+    if arguments.iter().any(|argument| argument == "audio") {
+        return audio::print();
     }
     let calls = arguments
         .iter()
@@ -74,6 +78,7 @@ fn main() {
         println!("{:<34}{invite:>22}{ack:>20}{bye:>20}", contestant.name());
     }
     println!();
+    audio::print();
     idle::print();
 }
 

@@ -146,12 +146,14 @@ fn wakes(process: u32) -> u64 {
     tasks(process).into_iter().map(of_task).sum()
 }
 
-fn tasks(process: u32) -> Vec<PathBuf> {
+/// Its threads' directories.
+pub fn tasks(process: u32) -> Vec<PathBuf> {
     let entries = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-fn number_after(text: &str, name: &str) -> u64 {
+/// The number after this name at the begin of a line; 0 when there is none.
+pub fn number_after(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let word = line.and_then(|rest| rest.split_whitespace().next());
     word.and_then(|word| word.parse().ok()).unwrap_or(0)

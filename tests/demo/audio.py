@@ -3,7 +3,8 @@
     audio.py MEETD FOLDER
 
 The room speaks rising sweeps, the far end falling ones, so that a glance tells who is heard where. The room is
-turned down to half and to nothing on the way, and hears the tone of the end.
+turned down to half and to nothing on the way, and hears the tone of the end. What is heard is compared with what was
+said: delay, gain, and how far the spectra are apart.
 """
 
 import json
@@ -28,6 +29,8 @@ RATE = 16000
 # Of a word and of the pause after it, in seconds.
 WORD, PAUSE = 0.6, 0.4
 HANG_GUARD = 15.0
+# The room's volume is full for so long, in seconds.
+FULL = 4.0
 
 
 def words(first_hertz, last_hertz, count):
@@ -135,6 +138,8 @@ listen = ["127.0.0.1:0"]
 [media]
 input = "file:{speaks}"
 output = "file:{hears}"
+# Sweeps are noise to what takes noise out of a voice.
+processing = "off"
 """
         )
         self.log = (home / "log").open("wb")
@@ -170,14 +175,17 @@ def talk(meetd, home, files):
         )
         wait_until("the call is answered", lambda: room.state() == "ACTIVE")
         joining.wait(timeout=HANG_GUARD)
-        time.sleep(4)
-        room.run("volume", "50", check=True)
-        time.sleep(2)
-        room.run("volume", "0", check=True)
-        time.sleep(2)
-        room.run("volume", "100", check=True)
+        answered = time.monotonic()
+        turned = []
+        for wait, percent in ((FULL, 50), (2, 0), (2, 100)):
+            time.sleep(wait)
+            turned.append((time.monotonic() - answered, percent))
+            room.run("volume", str(percent), check=True)
         time.sleep(2)
         figures = room.call()
+        figures["volumes"] = [
+            (begin, end, percent) for (begin, percent), (end, _) in zip(turned, turned[1:] + [(0, 0)]) if percent < 100
+        ]
         room.run("end", check=True)
         wait_until("the call is over", lambda: room.state() == "IDLE")
         time.sleep(1.5)
@@ -195,27 +203,105 @@ def talk(meetd, home, files):
             shutil.copy(dump, files["far end heard"])
 
 
+def at_rate(samples, rate):
+    """The same at RATE."""
+    if rate == RATE:
+        return samples
+    count = int(len(samples) * RATE / rate)
+    spectrum = np.fft.rfft(samples)
+    wanted = np.zeros(count // 2 + 1, dtype=complex)
+    both = min(len(spectrum), len(wanted))
+    wanted[:both] = spectrum[:both]
+    return np.fft.irfft(wanted, count) * RATE / rate
+
+
+def compare(said, heard):
+    """How much later, louder and different the first words are heard: ms, dB, dB."""
+    said = said[: int(FULL * RATE)]
+    size = 1 << (len(said) + len(heard)).bit_length()
+    alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(said, size)), size)
+    # What was said may have begun a little before the recording of what was heard.
+    lag = int(np.argmax(np.roll(alike, RATE // 5)[: 2 * RATE])) - RATE // 5
+    said, heard = said[max(0, -lag) :], heard[max(0, lag) :]
+    length = min(len(said), len(heard))
+    spectra = []
+    for samples in (said[:length], heard[:length]):
+        frames = np.lib.stride_tricks.sliding_window_view(samples, 512)[::256] * np.hanning(512)
+        power = np.abs(np.fft.rfft(frames)) ** 2
+        # Bands of 250 Hz, from there up to what every codec here carries.
+        spectra.append(power[:, 8:104].reshape(len(power), 12, 8).sum(axis=2))
+    spoken = spectra[0].sum(axis=1) > spectra[0].sum(axis=1).max() * 1e-3
+    first, second = (spectrum[spoken] for spectrum in spectra)
+    gain = second.sum() / first.sum()
+    floor = first.max(axis=1, keepdims=True) * 1e-3
+    apart = 10 * np.log10((second / gain + floor) / (first + floor))
+    distance = np.sqrt((apart**2).mean(axis=1)).mean()
+    return lag * 1000 / RATE, 10 * np.log10(gain), distance
+
+
+def spectrogram(samples):
+    """Short-time power in dB of a full-scale sine, bins by frames."""
+    window = np.hanning(512)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 512)[::128] * window
+    power = np.abs(np.fft.rfft(frames)) ** 2 / (window.sum() / 2) ** 2
+    return 10 * np.log10(np.maximum(power.T, 1e-12))
+
+
 def draw(files, figures, path):
-    figure, axes = plt.subplots(4, 2, figsize=(18, 13), constrained_layout=True)
-    for (name, file), (wide, spectral) in zip(files.items(), axes):
-        rate, samples = read(file)
-        at = np.arange(len(samples)) / rate
-        level = 20 * np.log10(max(np.sqrt(np.mean(samples**2)), 1e-6))
-        # A silence without a single bit would have no logarithm.
-        samples = samples + 1e-6 * np.random.default_rng(1).standard_normal(len(samples))
-        wide.plot(at, samples, linewidth=0.3)
-        wide.set(title=f"{name}: {len(samples) / rate:.1f} s, {level:.1f} dBFS", ylim=(-1, 1), ylabel="amplitude")
-        spectral.specgram(samples, NFFT=1024 * rate // RATE, Fs=rate, noverlap=768 * rate // RATE, vmin=-130)
-        spectral.set(title=name, ylim=(0, RATE / 2), ylabel="Hz")
-        for axis in (wide, spectral):
-            axis.set(xlabel="s", xlim=(0, len(samples) / rate))
-    media = figures["media"]
-    told = ", ".join(
-        f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in media.items()
-        if value is not None
+    sounds = {name: at_rate(*reversed(read(file))) for name, file in files.items()}
+    longest = max(len(samples) for samples in sounds.values()) / RATE
+    figure, axes = plt.subplots(
+        4, 2, figsize=(18, 13), sharex=True, constrained_layout=True, gridspec_kw={"width_ratios": (1, 1.15)}
     )
-    figure.suptitle(f"meetd and baresip, {figures['codec']}: {told}", fontsize=10)
+    colours = {"room said": "#1f6f8b", "far end heard": "#1f6f8b", "far end said": "#b3541e", "room heard": "#b3541e"}
+    original = {"far end heard": "room said", "room heard": "far end said"}
+    for (name, samples), (wide, spectral) in zip(sounds.items(), axes):
+        at = np.arange(len(samples)) / RATE
+        level = 20 * np.log10(max(np.sqrt(np.mean(samples**2)), 1e-6))
+        title = f"The {name} ({level:.1f} dBFS)"
+        if name in original:
+            delay, gain, distance = compare(sounds[original[name]], samples)
+            title += f": delay {delay:.0f} ms, gain {gain:+.1f} dB, spectra {distance:.1f} dB apart"
+        wide.plot(at, samples, linewidth=0.4, color=colours[name])
+        wide.set_title(title, loc="left", fontsize=12, fontweight="bold", color=colours[name])
+        wide.set(ylim=(-0.5, 0.5), ylabel="amplitude, of full scale")
+        wide.grid(alpha=0.3)
+        decibels = spectrogram(samples)
+        shown = spectral.imshow(
+            decibels,
+            origin="lower",
+            aspect="auto",
+            extent=(0, len(samples) / RATE, 0, RATE / 2000),
+            vmin=-90,
+            vmax=-10,
+            cmap="magma",
+        )
+        spectral.set(ylim=(0, RATE / 2000), ylabel="kHz", facecolor="black")
+        figure.colorbar(shown, ax=spectral, pad=0.01, label="dBFS")
+    for axis in axes[-1]:
+        axis.set(xlabel="seconds", xlim=(0, longest))
+    for begin, end, percent in figures["volumes"]:
+        axes[3][0].axvspan(begin, end, color="grey", alpha=0.15)
+        axes[3][0].text((begin + end) / 2, 0.42, f"volume {percent}", ha="center", fontsize=10)
+    media = figures["media"]
+    names = {
+        "rxPackets": "packets received",
+        "txPackets": "sent",
+        "lossPercent": "lost %",
+        "jitterMs": "jitter ms",
+        "rttMs": "round trip ms",
+        "concealedPercent": "made up %",
+        "mos": "MOS",
+    }
+    told = "   ".join(
+        f"{names[key]} {round(media[key], 2):g}" for key in names if media.get(key) is not None
+    )
+    figure.suptitle(
+        f"A call between meetd and baresip in {figures['codec'].upper()}\n{told}\n"
+        f"delay, gain and spectral distance are of the first {FULL:g} s, before the volume changes; the delay counts "
+        "from the first sample of the recording",
+        fontsize=12,
+    )
     figure.savefig(path, dpi=80)
 
 

@@ -29,16 +29,19 @@ const FILES: [&str; 7] = [
 
 /// A running Asterisk in that root.
 pub struct Asterisk {
-    port: u16,
+    /// Where it takes calls.
+    pub port: u16,
     root: PathBuf,
     /// Its configuration, as it is called inside.
     configuration: String,
-    program: Program,
+    /// The process.
+    pub program: Program,
     folder: TempDir,
 }
 
 impl Asterisk {
-    fn start() -> Result<Self, Skipped> {
+    /// Starts one.
+    pub fn start() -> Result<Self, Skipped> {
         let root = std::env::var_os("MEETD_ASTERISK_ROOT").map(PathBuf::from);
         let root = root
             .filter(|root| root.join("usr/sbin/asterisk").is_file())

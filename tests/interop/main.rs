@@ -19,6 +19,7 @@ mod capture;
 mod certificates;
 mod condition_list;
 mod conditions;
+mod digit_stories;
 mod early_media;
 mod far_end_itself;
 mod frames_by_schema;
@@ -31,6 +32,7 @@ mod linphone;
 mod matrix;
 mod name_server;
 mod name_stories;
+mod network_stories;
 mod parser_budget;
 mod python_bridge;
 mod runner;
@@ -94,6 +96,37 @@ const STORIES: &[runner::Story] = &[
     }),
     ("speech_goes_both_ways_with_asterisk_in_g722", || {
         speech_stories::with_asterisk("g722")
+    }),
+    (
+        "a_network_that_loses_packets_is_survived",
+        network_stories::random_loss,
+    ),
+    ("a_network_that_loses_bursts_is_survived", network_stories::bursts),
+    ("a_network_that_jitters_is_survived", network_stories::jitter),
+    (
+        "a_network_that_changes_the_order_is_survived",
+        network_stories::disorder,
+    ),
+    (
+        "a_network_that_does_everything_at_once_is_survived",
+        network_stories::everything,
+    ),
+    (
+        "sixteen_digits_are_heard_by_baresip",
+        digit_stories::heard_by_baresip,
+    ),
+    (
+        "sixteen_digits_are_heard_by_sipp_in_info",
+        digit_stories::heard_by_sipp_in_info,
+    ),
+    ("sixteen_digits_are_heard_by_asterisk_as_events", || {
+        digit_stories::heard_by_asterisk("rfc4733")
+    }),
+    ("sixteen_digits_are_heard_by_asterisk_in_info", || {
+        digit_stories::heard_by_asterisk("info")
+    }),
+    ("sixteen_digits_are_heard_by_asterisk_as_tones", || {
+        digit_stories::heard_by_asterisk("inband")
     }),
     (
         "hearing_finds_the_delay_and_the_gain_of_a_good_path",

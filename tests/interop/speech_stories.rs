@@ -19,11 +19,11 @@ const SECONDS: f64 = 6.0;
 /// What each has said ends later than the call.
 const SAID: f64 = 9.0;
 /// From mouth to ear, so that nobody notices, in milliseconds.
-const UNNOTICED: f64 = 200.0;
+pub const UNNOTICED: f64 = 200.0;
 /// What a busy machine spoils once, it does not spoil each time; a broken path does.
-const TRIES: usize = 3;
+pub const TRIES: usize = 3;
 /// A packet is full after this many milliseconds: its first sample is as old when it leaves.
-const PACKET: f64 = 20.0;
+pub const PACKET: f64 = 20.0;
 
 /// How much of a voice a codec carries, and how well.
 #[derive(Clone, Copy, Debug)]
@@ -226,6 +226,7 @@ pub fn head_start(wire: &Wire) -> f64 {
     }
 }
 
-fn as_file(path: &Path) -> String {
+/// As the configuration names it.
+pub fn as_file(path: &Path) -> String {
     format!("{:?}", format!("file:{}", path.display()))
 }

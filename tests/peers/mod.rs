@@ -22,6 +22,7 @@ use std::fmt::Debug;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub mod bad_network;
 pub mod bridge;
 pub mod canaries;
 pub mod conduct;

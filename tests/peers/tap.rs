@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Watched;
+use super::bad_network::{BadNetwork, Fates, carrier};
 use super::sdp::Audio;
 use super::sip_text::Message;
 use super::sound::{Ear, Packet};
@@ -48,6 +49,8 @@ pub struct Leg {
     pub first: Option<Instant>,
     /// When each digit began.
     pub digits: Vec<(Instant, char)>,
+    /// How much later each packet was passed on than it came; `None` when it was not.
+    pub passed_on: Vec<Option<Duration>>,
 }
 
 #[derive(Debug)]
@@ -110,6 +113,11 @@ impl Relay {
 impl Tap {
     /// Stands in front of this far end.
     pub fn start(far_end: SocketAddr) -> Self {
+        Self::start_before(far_end, BadNetwork::default(), 0)
+    }
+
+    /// The same, with a network like this on the way of the audio to the daemon.
+    pub fn start_before(far_end: SocketAddr, network: BadNetwork, seed: u64) -> Self {
         let (sip, audio) = (Relay::new(), Relay::new());
         sip.far_end.change(|address| *address = Some(far_end));
         let address = sip.near_address();
@@ -118,7 +126,8 @@ impl Tap {
             let (relay, beside, seen) = (Arc::clone(&sip), Arc::clone(&audio), Arc::clone(&wire));
             thread::spawn(move || relay_sip(from_daemon, &relay, &beside, &seen));
             let (relay, seen) = (Arc::clone(&audio), Arc::clone(&wire));
-            thread::spawn(move || relay_audio(from_daemon, &relay, &seen));
+            let fates = (!from_daemon).then(|| Fates::new(network, seed));
+            thread::spawn(move || relay_audio(from_daemon, &relay, &seen, fates));
         }
         Self { address, wire }
     }
@@ -269,19 +278,34 @@ fn relay_sip(from_daemon: bool, relay: &Relay, audio: &Relay, seen: &Watched<Wir
     }
 }
 
-fn relay_audio(from_daemon: bool, relay: &Relay, seen: &Watched<Wire>) {
+fn relay_audio(from_daemon: bool, relay: &Arc<Relay>, seen: &Watched<Wire>, mut fates: Option<Fates>) {
     let mut bytes = vec![0; 2048];
     let near = relay.near_address();
+    let late = Arc::clone(relay);
+    let carrier = fates
+        .is_some()
+        .then(|| carrier(move |packet| late.send_to_daemon(packet)));
     loop {
         let Some((count, _)) = receive(from_daemon, relay, &mut bytes) else {
             continue;
         };
         let at = Instant::now();
         let raw = &bytes[..count];
-        if from_daemon {
-            relay.send_to_far_end(raw)
-        } else {
-            relay.send_to_daemon(raw)
+        let mut passed_on = Some(Duration::ZERO);
+        match (&mut fates, &carrier) {
+            // Reports come on the same way where they are asked to; what becomes of them is not of interest.
+            (Some(fates), Some(carrier)) if Packet::read(raw).is_some() => {
+                let copies = fates.deal();
+                passed_on = copies.iter().min().copied();
+                for delay in copies {
+                    match delay.is_zero() {
+                        true => relay.send_to_daemon(raw),
+                        false => carrier.send((at + delay, raw.to_vec())).unwrap(),
+                    }
+                }
+            }
+            _ if from_daemon => relay.send_to_far_end(raw),
+            _ => relay.send_to_daemon(raw),
         }
         let daemon = relay.daemon.look(Clone::clone).unwrap_or(near);
         let (from, to) = if from_daemon {
@@ -304,6 +328,7 @@ fn relay_audio(from_daemon: bool, relay: &Relay, seen: &Watched<Wire>) {
             };
             let Some(packet) = Packet::read(raw) else { return };
             leg.packets += 1;
+            leg.passed_on.push(passed_on);
             leg.first.get_or_insert(at);
             if let Some(digit) = leg.ear.hear(&packet, events) {
                 leg.digits.push((at, digit));
