@@ -36,7 +36,7 @@ test: peers venv ## everything, with real peers; installs what it needs and says
 test-systemd: libraries ## the package on a real systemd, in a container; says why where there can be none
 	@if [ "$$(id -u)" != 0 ]; then echo "systemd: skipped: systemd-nspawn needs root"; exit 0; fi; \
 	missing=""; \
-	for tool in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap dpkg-shlibdeps:dpkg-dev; do \
+	for tool in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap dpkg-shlibdeps:dpkg-dev lintian:lintian; do \
 	  command -v "$${tool%%:*}" >/dev/null 2>&1 || missing="$$missing $${tool##*:}"; \
 	done; \
 	if [ -n "$$missing" ]; then \
@@ -48,6 +48,7 @@ test-systemd: libraries ## the package on a real systemd, in a container; says w
 	$(MAKE) --no-print-directory cargo-deb && \
 	cargo build --locked --features $(FEATURES) && \
 	cargo deb --locked --no-build --profile dev --fast --output target/test-package/meetd.deb && \
+	lintian --allow-root --fail-on error target/test-package/meetd.deb && \
 	MEETD_PACKAGE="$(CURDIR)/target/test-package/meetd.deb" cargo test --locked --quiet --test systemd
 
 test-systemd-13: ## the same on Debian 13

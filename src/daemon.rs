@@ -132,7 +132,7 @@ async fn live(mut config: Config, secrets: SecretFiles, reloading: Reloading) ->
     }
     world.serve_metrics(metrics);
     for fault in world.open_local_link() {
-        tracing::error!("{fault}; voice engines and panels cannot connect there");
+        fault.say();
     }
     let agent = Agent::new(Parts {
         config,

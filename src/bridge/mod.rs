@@ -83,7 +83,7 @@ pub enum Input {
     HangingUp,
     /// Addresses or routes changed, or the machine slept.
     NetworkChanged,
-    /// The settings were read again. Those of the local link's sockets are taken at the next start.
+    /// The settings were read again.
     Settings(Box<Settings>),
     /// The daemon stops: say so, and close.
     Leave,
@@ -251,6 +251,8 @@ impl Bridge {
             Input::NetworkChanged => self.session(now, session::Input::NetworkChanged),
             Input::Settings(settings) => {
                 self.engines.set_dialog_timeout(settings.local.dialog_timeout);
+                self.is_detailed = settings.local.is_open();
+                self.tell_connection();
                 self.session(now, session::Input::Settings(settings));
             }
             Input::Leave => self.session(now, session::Input::Leave),

@@ -146,10 +146,10 @@ pub const KEYS: &[Key] = &[
     key("bridge.redirect_allow", HOSTS, List(&[]), Live, "Other hosts that a redirect may lead to, with the token."),
     key("bridge.proxy", PROXY, Text(""), Live, "The HTTP proxy; \"\" takes the one of the environment."),
 
-    key("local.listen", PATH, Text(""), Restart, "The unix socket of the local link."),
-    key("local.tcp", ADDRESS, Text(""), Restart, "The TCP address of the local link; it needs local.token_file."),
-    key("local.token_file", FILE, Text(""), Restart, "The file with the token that clients over TCP must bring."),
-    key("local.origins", ORIGINS, List(&[]), Restart, "The web pages that may connect."),
+    key("local.listen", PATH, Text(""), Live, "The unix socket of the local link; who is connected stays so."),
+    key("local.tcp", ADDRESS, Text(""), Live, "The TCP address of the local link; it needs local.token_file."),
+    key("local.token_file", FILE, Text(""), Live, "The file with the token that clients over TCP must bring."),
+    key("local.origins", ORIGINS, List(&[]), Live, "The web pages that may connect."),
     key("local.dialog_timeout", TIMER, Text("30s"), Live, "After this long without a word of its engine a dialog is over."),
 
     key("calls.allow", ALLOW, List(&[]), NextCall, "Who may be dialled; empty: nobody."),

@@ -137,6 +137,7 @@ impl World {
     pub fn reload(&mut self, settings: Settings) {
         self.flows.set_trust(sip_trust(&settings.sip, &self.secrets));
         self.names = names_for(&settings.sip, &self.system_names);
+        self.local.follow(settings.bridge.local.clone());
         self.bridge = Bridge::new(settings.bridge, self.secrets.clone(), self.system_names.clone());
         self.audio.set(settings.media);
         self.serve_metrics(settings.metrics);
@@ -175,7 +176,7 @@ impl World {
     }
 
     /// Lets voice engines and panels in, where the settings say; what went wrong. Must be called inside the runtime.
-    pub fn open_local_link(&self) -> Vec<LocalFault> {
+    pub fn open_local_link(&mut self) -> Vec<LocalFault> {
         self.local.open()
     }
 

@@ -1,10 +1,13 @@
 //! A voice engine and a touch panel on the device, beside the bridge.
 
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::peers::HANG_GUARD;
 use crate::peers::bridge::{Bridge, action};
 use crate::peers::daemon::{Home, Meetd};
 use crate::peers::directives::{self, outcome};
@@ -195,6 +198,72 @@ fn without_a_local_link_the_form_is_the_plain_one() {
         assert!(connection["payload"].get("detailed").is_none(), "{connection:#}");
     }
     room.meetd.stop();
+}
+
+#[test]
+fn a_reload_opens_moves_and_closes_the_local_link_and_keeps_who_is_connected() {
+    let bridge = Bridge::start();
+    let mut home = Home::new(&bridge);
+    home.write("local-token", "local-token-canary-52\n");
+    let meetd = home.start();
+    bridge.wait_for_snapshot(1);
+    let (first, second) = (home.path().join("first.sock"), home.path().join("second.sock"));
+
+    reload(&mut home, &meetd, "local.listen", &format!("{first:?}"));
+    let panel = connected(&first);
+    bridge.wait_for_message("ConnectionStatusChanged", |connection| {
+        connection["detailed"]["local"]["status"] == "DISCONNECTED"
+    });
+    home.set("local.tcp", "\"127.0.0.1:0\"");
+    reload(&mut home, &meetd, "local.token_file", "\"local-token\"");
+    let line = meetd.wait_for_line("event=local-link");
+    let address = line.rsplit("address=").next().unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    let over_tcp = LocalClient::tcp(address, &[("Authorization", "Bearer local-token-canary-52")]);
+    over_tcp.wait_for_snapshot();
+
+    reload(&mut home, &meetd, "local.listen", &format!("{second:?}"));
+    let moved = connected(&second);
+    assert!(!first.exists(), "the former socket was left behind");
+    assert_eq!(outcome(&panel.ask(&directives::end())), "Response");
+    assert_eq!(outcome(&moved.ask(&directives::end())), "Response");
+
+    home.set("local.tcp", "\"\"").set("local.token_file", "\"\"");
+    reload(&mut home, &meetd, "local.listen", "\"\"");
+    let gone = Instant::now() + HANG_GUARD;
+    while second.exists() || TcpStream::connect(address).is_ok() {
+        assert!(Instant::now() < gone, "somebody still listens");
+        std::thread::yield_now();
+    }
+    assert_eq!(outcome(&over_tcp.ask(&directives::end())), "Response");
+    meetd.stop();
+}
+
+/// Waits for the socket, and for what it says first.
+fn connected(path: &Path) -> LocalClient {
+    let until = Instant::now() + HANG_GUARD;
+    while std::os::unix::net::UnixStream::connect(path).is_err() {
+        assert!(Instant::now() < until, "nobody listens at {}", path.display());
+        std::thread::yield_now();
+    }
+    let client = LocalClient::unix(path, &[]);
+    client.wait_for_snapshot();
+    client
+}
+
+fn reload(home: &mut Home, meetd: &Meetd, key: &str, value: &str) {
+    home.set(key, value);
+    home.write("meetd.toml", &home.text());
+    let reloads = |lines: &[String]| {
+        let is_one = |line: &&String| line.contains("event=config-reloaded");
+        lines.iter().filter(is_one).count()
+    };
+    let before = meetd.said.look(|said| reloads(&said.lines));
+    meetd.reload();
+    meetd
+        .said
+        .wait_for("the reload", |said| (reloads(&said.lines) > before).then_some(()));
+    assert!(!meetd.log().contains("only after a restart"), "{}", meetd.log());
 }
 
 fn open(keys: &[(&str, &str)]) -> (Meetd, Bridge, Home) {

@@ -1,7 +1,7 @@
 //! In the booted machine: the life of the package, one story after the other. Each stands on those before it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -38,6 +38,7 @@ const STORIES: &[Story] = &[
     ("a_reload_in_a_call_is_taken_and_a_wrong_one_refused", reload),
     ("killed_in_a_call_it_is_restarted_and_ends_the_call", killed),
     ("a_stalled_loop_is_restarted_by_the_watchdog", stalled),
+    ("a_stalled_pacer_is_restarted_by_the_watchdog", voiceless),
     ("what_the_unit_forbids_is_denied", denied),
     ("an_upgrade_restarts_when_the_call_ends", upgrade_in_a_call),
     ("an_upgrade_without_a_call_restarts_at_once", upgrade),
@@ -127,12 +128,7 @@ fn starts(world: &World) {
          [media]\ninput = \"tone:440\"\noutput = \"discard\"\n[log]\nlevel = \"trace\"\n",
         world.bridge.url()
     );
-    std::fs::write("/etc/meetd/conf.d/room.toml", &configuration)
-        .or_else(|_| {
-            std::fs::create_dir_all("/etc/meetd/conf.d")?;
-            std::fs::write("/etc/meetd/conf.d/room.toml", &configuration)
-        })
-        .unwrap();
+    std::fs::write("/etc/meetd/conf.d/room.toml", configuration).unwrap();
     std::fs::write("/etc/meetd/bridge-token", format!("{TOKEN}\n")).unwrap();
     sh("chmod 600 /etc/meetd/bridge-token; systemctl enable --now meetd");
     assert_eq!(property("ActiveState"), "active");
@@ -290,7 +286,9 @@ fn reload(world: &World) {
     });
     assert!(field(&line_of("config-wrong"), "MESSAGE").contains("calls.per_minute"));
 
-    let changed = right.replace("per_minute = 0", "per_minute = 59\nring_timeout = \"50s\"")
+    let changed = right
+        .replace("per_minute = 0", "per_minute = 59\nring_timeout = \"50s\"")
+        .replace("[sip]\n", "[sip]\nlisten = [\"127.0.0.1:0\"]\n")
         + "[local]\nlisten = \"/run/meetd/meetd.sock\"\n";
     std::fs::write(FILE, changed).unwrap();
     sh("systemctl reload meetd");
@@ -299,10 +297,13 @@ fn reload(world: &World) {
     });
     let line = line_of("config-reloaded");
     assert_eq!(field(&line, "NEXT_CALL"), "calls.per_minute, calls.ring_timeout");
-    assert_eq!(field(&line, "RESTART"), "local.listen");
+    assert_eq!(field(&line, "RESTART"), "sip.listen");
     wait_for("active again", || property("ActiveState") == "active");
     wait_for("the status in words", || {
-        property("StatusText").ends_with("a restart is needed for local.listen")
+        property("StatusText").ends_with("a restart is needed for sip.listen")
+    });
+    wait_for("the local link", || {
+        try_sh("test -S /run/meetd/meetd.sock").status.success()
     });
     assert_eq!(property("MainPID"), before);
     assert_eq!(self::connections(world), connections);
@@ -341,8 +342,43 @@ fn stalled(world: &World) {
     assert_ne!(property("MainPID"), before);
     let said = sh("journalctl --no-pager -u meetd");
     assert!(said.contains("Watchdog timeout"), "{said}");
+}
+
+/// The loop lives, but nobody would hear anything any more.
+fn voiceless(world: &World) {
+    let connections = connections(world);
+    join(world);
+    let before = property("MainPID");
+    let pacer = sh(&format!(
+        "grep -l audio-pacer /proc/{before}/task/*/comm | cut -d/ -f5 | head -1"
+    ));
+    let holder = Command::new("strace")
+        .args([
+            "-o",
+            "/dev/null",
+            "-e",
+            "inject=ppoll,clock_nanosleep:delay_enter=60s",
+            "-p",
+            &pacer,
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut holder = holder.unwrap();
+    let of_before = format!("journalctl --no-pager -u meetd _PID={before} + _PID=1 UNIT=meetd.service");
+    wait_for("the watchdog", || {
+        let said = sh(&of_before);
+        let said = said.rsplit_once("an audio thread hangs");
+        said.is_some_and(|(_, then)| then.contains("Watchdog timeout"))
+    });
+    // A thread that is held so can only die when it is let go.
+    let _ = holder.kill();
+    holder.wait().unwrap();
+    world.bridge.wait_for_snapshot(connections + 1);
+    assert_ne!(property("MainPID"), before);
+    world.far_end.wait_until_all_is_over();
     sh("rm -r /run/systemd/system/meetd.service.d; systemctl daemon-reload; systemctl restart meetd");
-    world.bridge.wait_for_snapshot(connections + 3);
+    world.bridge.wait_for_snapshot(connections + 2);
 }
 
 /// A unit with the same walls, and a shell in the daemon's place. What fails in it works without them.

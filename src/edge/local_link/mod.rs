@@ -1,22 +1,24 @@
 //! The local link: a unix socket, and where configured a TCP port, that speak websocket. Voice engines and touch
 //! panels connect to it; each is a link of its own.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::agent::Wake;
 use crate::bridge::LocalSettings;
 use crate::bridge::link::{LinkEvent, LinkId};
 use crate::secret::Secret;
 
-use super::control_socket::{ControlFault, ControlSocket};
+use super::control_socket::{ControlFault, ControlSocket, SocketFile};
 use super::links::Links;
 use super::secrets::SecretFiles;
 use super::wakes::Wakes;
@@ -53,10 +55,26 @@ pub enum LocalFault {
     },
 }
 
+/// Where clients connect.
+#[derive(Debug)]
+pub struct LocalLink {
+    clients: Clients,
+    unix: Listening<String>,
+    tcp: Listening<SocketAddr>,
+}
+
+/// One of the two places: where it is, and who takes clients there.
+#[derive(Debug)]
+struct Listening<A> {
+    at: Option<A>,
+    task: Option<JoinHandle<()>>,
+}
+
 /// What all clients share.
 #[derive(Clone, Debug)]
-pub struct LocalLink {
-    settings: Arc<LocalSettings>,
+struct Clients {
+    /// Those of the last reload.
+    settings: Arc<Mutex<LocalSettings>>,
     secrets: SecretFiles,
     room: Arc<Semaphore>,
     next: Arc<std::sync::atomic::AtomicU64>,
@@ -65,63 +83,165 @@ pub struct LocalLink {
 }
 
 impl LocalLink {
-    /// With these settings; the token is read from `secrets` for each client.
+    /// With these settings; the token is read from `secrets` for each client. Nothing is opened.
     pub fn new(settings: LocalSettings, secrets: SecretFiles, links: Links, wakes: Wakes) -> Self {
         Self {
-            settings: Arc::new(settings),
-            secrets,
-            room: Arc::new(Semaphore::new(CLIENTS)),
-            next: Arc::default(),
-            links,
-            wakes,
+            clients: Clients {
+                settings: Arc::new(Mutex::new(settings)),
+                secrets,
+                room: Arc::new(Semaphore::new(CLIENTS)),
+                next: Arc::default(),
+                links,
+                wakes,
+            },
+            unix: Listening { at: None, task: None },
+            tcp: Listening { at: None, task: None },
         }
     }
 
     /// Listens wherever the settings say; what went wrong where it does not. Must be called inside the runtime.
-    pub fn open(&self) -> Vec<LocalFault> {
-        let unix = self.settings.listen.as_deref().map(|path| self.open_unix(path));
-        let tcp = self.settings.tcp.map(|address| self.open_tcp(address));
-        [unix, tcp]
-            .into_iter()
-            .flatten()
-            .filter_map(Result::err)
-            .collect()
+    pub fn open(&mut self) -> Vec<LocalFault> {
+        let LocalSettings { listen, tcp, .. } = self.clients.settings();
+        let mut faults = Vec::new();
+        if let Some(path) = listen {
+            match bind_unix(&path) {
+                Ok(bound) => {
+                    let task = tokio::spawn(take_by_file(bound, self.clients.clone()));
+                    self.unix = Listening::new(path, task);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if let Some(address) = tcp {
+            match bind_tcp(address) {
+                Ok(bound) => {
+                    let task = tokio::spawn(take_by_token(bound, self.clients.clone()));
+                    self.tcp = Listening::new(address, task);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        faults
     }
 
-    fn open_unix(&self, path: &str) -> Result<(), LocalFault> {
-        let (listener, file) = ControlSocket::bind(Path::new(path))?.into_parts();
-        let link = self.clone();
-        tokio::spawn(async move {
-            // The socket's file goes away with this task.
-            let _file = file;
-            loop {
-                let accepted = listener.accept().await.map(|(stream, _)| stream);
-                // Who may use the file need not show more.
-                link.welcome(accepted, Trusted::ByFile).await;
+    /// Listens where these settings say from here on; clients that are connected stay so. Must be called inside the
+    /// runtime.
+    pub fn follow(&mut self, settings: LocalSettings) {
+        let (listen, tcp) = (settings.listen.clone(), settings.tcp);
+        *self.clients.locked() = settings;
+        let clients = self.clients.clone();
+        self.unix.follow(listen, |path, former| async move {
+            former.close().await;
+            match bind_unix(&path) {
+                Ok(bound) => take_by_file(bound, clients).await,
+                Err(fault) => fault.say(),
             }
         });
-        Ok(())
+        let clients = self.clients.clone();
+        self.tcp.follow(tcp, |address, former| async move {
+            former.close().await;
+            match bind_tcp(address) {
+                Ok(bound) => take_by_token(bound, clients).await,
+                Err(fault) => fault.say(),
+            }
+        });
+    }
+}
+
+impl LocalFault {
+    /// Says it in the journal.
+    pub fn say(&self) {
+        tracing::error!("{self}; voice engines and panels cannot connect there");
+    }
+}
+
+impl<A: Clone + PartialEq> Listening<A> {
+    fn new(at: A, task: JoinHandle<()>) -> Self {
+        Self {
+            at: Some(at),
+            task: Some(task),
+        }
     }
 
-    fn open_tcp(&self, address: SocketAddr) -> Result<(), LocalFault> {
-        let listen = || -> io::Result<TcpListener> {
-            let listener = std::net::TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
-            TcpListener::from_std(listener)
+    /// Leaves the former place, if it is another one, and opens the new one once that is closed: they may overlap.
+    fn follow<F>(&mut self, at: Option<A>, open: impl FnOnce(A, Former) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let is_open = self.task.as_ref().is_some_and(|task| !task.is_finished());
+        if self.at == at && (is_open || at.is_none()) {
+            return;
+        }
+        let former = Former(self.task.take());
+        self.task = match &at {
+            Some(new) => Some(tokio::spawn(open(new.clone(), former))),
+            None => Some(tokio::spawn(former.close())),
         };
-        let fault = |error| LocalFault::Tcp { address, error };
-        let listener = listen().map_err(fault)?;
-        let address = listener.local_addr().map_err(fault)?;
+        self.at = at;
+    }
+}
+
+/// The listener of a place that is left.
+struct Former(Option<JoinHandle<()>>);
+
+impl Former {
+    async fn close(mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+            // It says that it was aborted.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Former {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), LocalFault> {
+    Ok(ControlSocket::bind(Path::new(path))?.into_parts())
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<TcpListener, LocalFault> {
+    let listen = || -> io::Result<TcpListener> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
         tracing::info!(event = "local-link", %address, "local clients may connect over TCP");
-        let link = self.clone();
-        tokio::spawn(async move {
-            loop {
-                let accepted = listener.accept().await.map(|(stream, _)| stream);
-                let accepted = accepted.inspect(keep_alive);
-                link.welcome(accepted, Trusted::ByToken).await;
-            }
-        });
-        Ok(())
+        Ok(listener)
+    };
+    listen().map_err(|error| LocalFault::Tcp { address, error })
+}
+
+/// The socket's file goes away with it.
+async fn take_by_file((listener, _file): (UnixListener, SocketFile), clients: Clients) {
+    loop {
+        let accepted = listener.accept().await.map(|(stream, _)| stream);
+        // Who may use the file need not show more.
+        clients.welcome(accepted, Trusted::ByFile).await;
+    }
+}
+
+async fn take_by_token(listener: TcpListener, clients: Clients) {
+    loop {
+        let accepted = listener.accept().await.map(|(stream, _)| stream);
+        let accepted = accepted.inspect(keep_alive);
+        clients.welcome(accepted, Trusted::ByToken).await;
+    }
+}
+
+impl Clients {
+    fn locked(&self) -> std::sync::MutexGuard<'_, LocalSettings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings(&self) -> LocalSettings {
+        self.locked().clone()
     }
 
     async fn welcome<S: Stream + 'static>(&self, accepted: io::Result<S>, trusted: Trusted) {
@@ -144,7 +264,7 @@ impl LocalLink {
                 Trusted::ByFile => Ok(None),
                 Trusted::ByToken => self.token().await.map(Some),
             };
-            session::accept(stream, Guard::new(&self.settings.origins, token)).await
+            session::accept(stream, Guard::new(&self.settings().origins, token)).await
         };
         let socket = match tokio::time::timeout(HANDSHAKE, opening).await {
             Ok(Ok(socket)) => socket,
@@ -164,7 +284,7 @@ impl LocalLink {
 
     /// The token as its file holds it at this moment; why there is none.
     async fn token(&self) -> Result<Secret, String> {
-        let name = self.settings.token_file.clone().unwrap_or_default();
+        let name = self.settings().token_file.unwrap_or_default();
         let secrets = self.secrets.clone();
         let read = tokio::task::spawn_blocking(move || secrets.read(&name));
         match read.await {
