@@ -112,9 +112,10 @@ asterisk: ## a conference of Asterisk, from Debian 11's package in a root of its
 	fi; \
 	MEETD_ASTERISK_ROOT="$$root" cargo test --locked --test interop -- asterisk_
 
-audio: libraries ## in virtual time: an hour with a clock that is 300 ppm off, a million mutated packets
+audio: libraries ## in virtual time: an hour with a clock that is 300 ppm off, a million mutated packets, echo, noise, level
 	MEETD_DRIFT_MINUTES=60 MEETD_PACKETS=1000000 \
-	  cargo test --locked --release --features $(FEATURES) --lib -- --nocapture 300_ppm receiver::tests::any_bytes
+	  cargo test --locked --release --features $(FEATURES) --lib -- --nocapture --test-threads=1 \
+	  300_ppm receiver::tests::any_bytes mutated_packets media::processing
 
 peers: libraries ## install the programs that the tests talk to, where they are missing
 	@missing=""; \

@@ -161,6 +161,10 @@ const STORIES: &[runner::Story] = &[
         sound_card::is_heard_and_survives_being_unplugged,
     ),
     (
+        "a_meeting_does_not_hear_itself_through_the_room",
+        sound_card::gives_the_meeting_no_echo,
+    ),
+    (
         "a_sound_card_that_hangs_delays_no_bye_and_kills_nothing",
         sound_card::that_hangs_delays_no_bye_and_kills_nothing,
     ),

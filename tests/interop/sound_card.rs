@@ -10,8 +10,9 @@ use crate::peers::HANG_GUARD;
 use crate::peers::bridge::Bridge;
 use crate::peers::daemon::{Home, Meetd};
 use crate::peers::directives::{self, outcome};
-use crate::peers::far_end::{FarEnd, Manner, Phase};
+use crate::peers::far_end::{FarEnd, Manner, Phase, Seen, Voice};
 use crate::peers::programs::{self, Program, Skipped};
+use crate::peers::sound::CHATTER;
 
 /// The pitch of the far end's voice.
 const VOICE: u32 = 600;
@@ -19,7 +20,7 @@ const VOICE: u32 = 600;
 pub fn is_heard_and_survives_being_unplugged() -> Result<(), Skipped> {
     let card = Card::find()?;
     let plugged = card.plug_in();
-    let (bridge, home, meetd) = room(&card);
+    let (bridge, home, meetd) = room(&card, "off");
     let far_end = FarEnd::start(Manner::Answer {
         after: std::time::Duration::ZERO,
     });
@@ -58,17 +59,73 @@ pub fn is_heard_and_survives_being_unplugged() -> Result<(), Skipped> {
     Ok(())
 }
 
+pub fn gives_the_meeting_no_echo() -> Result<(), Skipped> {
+    let card = Card::find()?;
+    if !cfg!(feature = "processing") {
+        return Err(Skipped(
+            "this build leaves echo as it is (cargo test --features alsa,processing)".to_owned(),
+        ));
+    }
+    let plugged = card.plug_in();
+    for processing in ["off", "full"] {
+        let (bridge, home, meetd) = room(&card, processing);
+        let manner = Manner::Answer {
+            after: std::time::Duration::ZERO,
+        };
+        let voice = Voice {
+            tone: CHATTER,
+            prompt: None,
+        };
+        let far_end = FarEnd::start_with(manner, voice);
+        bridge.ask(&directives::join(&far_end.endpoint()));
+        if processing == "off" {
+            far_end.wait_for("its echo", |seen| {
+                (seen.calls.last()?.ear.level_dbfs() > -30.0).then_some(())
+            });
+        }
+        if processing == "full" {
+            hears_nothing_but_its_microphone_does(&far_end, &home);
+        }
+        bridge.ask(&directives::end());
+        far_end.wait_for_phase(Phase::TheyLeft);
+        meetd.stop();
+    }
+    drop(plugged);
+    Ok(())
+}
+
+/// The microphone goes on to hear the loudspeaker, and the meeting does not, once the echo is known.
+fn hears_nothing_but_its_microphone_does(far_end: &FarEnd, home: &Home) {
+    let until = std::time::Instant::now() + HANG_GUARD;
+    loop {
+        hears_nothing(far_end);
+        if microphone_dbfs(home) > -30.0 {
+            return;
+        }
+        assert!(std::time::Instant::now() < until, "the microphone is silent");
+    }
+}
+
+fn microphone_dbfs(home: &Home) -> f64 {
+    let told = home.run(&["status", "--json"]).stdout;
+    let status: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    // There are no figures in the first second.
+    status["call"]["media"]["microphoneDbfs"]
+        .as_f64()
+        .unwrap_or(-127.0)
+}
+
 pub fn that_hangs_delays_no_bye_and_kills_nothing() -> Result<(), Skipped> {
     let card = Card::find()?;
     let plugged = card.plug_in();
-    let (bridge, _home, meetd) = room(&card);
+    let (bridge, _home, meetd) = room(&card, "off");
     let far_end = FarEnd::start(Manner::Answer {
         after: std::time::Duration::ZERO,
     });
     bridge.ask(&directives::join(&far_end.endpoint()));
     hears_itself(&far_end);
     signal("STOP", &plugged);
-    let heard = |seen: &crate::peers::far_end::Seen| seen.calls.last().map(|call| call.ear.packets);
+    let heard = |seen: &Seen| seen.calls.last().map(|call| call.ear.packets);
     let before = far_end.wait_for("audio", heard);
     meetd.wait_for_line("audio-device-lost");
     // The pacer does not care.
@@ -178,12 +235,12 @@ impl Card {
 }
 
 /// A room before that card; its daemon runs.
-fn room(card: &Card) -> (Bridge, Home, Meetd) {
+fn room(card: &Card, processing: &str) -> (Bridge, Home, Meetd) {
     let bridge = Bridge::start();
     let mut home = Home::new(&bridge);
     home.set("media.input", "\"alsa:room_microphone\"")
         .set("media.output", "\"alsa:room_loudspeaker\"")
-        .set("media.processing", "\"off\"")
+        .set("media.processing", &format!("{processing:?}"))
         .set("media.tones", "false")
         .variable("ALSA_CONFIG_PATH", &card.path().join("asoundrc"))
         .variable("HOME", card.path());

@@ -44,7 +44,7 @@ impl Manner {
 /// What it sounds like, and asks for.
 #[derive(Clone, Debug)]
 pub struct Voice {
-    /// The meeting's tone, in hertz.
+    /// The meeting's tone, in hertz; [`super::sound::CHATTER`] or [`super::sound::NOTHING`].
     pub tone: u32,
     /// Whether a PIN is asked for first.
     pub prompt: Option<Prompt>,

@@ -95,6 +95,35 @@ impl Tone {
     }
 }
 
+/// In the place of a tone's pitch: bursts of noise, which never repeat themselves, as speech does not.
+pub const CHATTER: u32 = 0;
+
+/// In the place of a tone's pitch: no packet at all.
+pub const NOTHING: u32 = u32::MAX;
+
+/// Bursts of noise at 8 kHz, made packet by packet.
+#[derive(Clone, Debug, Default)]
+pub struct Chatter {
+    packets: u32,
+    state: u32,
+}
+
+impl Chatter {
+    /// The next 20 ms in μ-law: 200 ms of noise, −17 dBFS, 60 ms of none.
+    pub fn next_packet(&mut self) -> Vec<u8> {
+        self.packets += 1;
+        let is_loud = self.packets % 13 < 10;
+        (0..160)
+            .map(|_| {
+                // The generator of Numerical Recipes, its upper half.
+                self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let sample = (self.state >> 16) as i16 / 4;
+                to_ulaw(if is_loud { sample } else { 0 })
+            })
+            .collect()
+    }
+}
+
 /// What an ear at a stream hears: packets, loss, level and pitch of the last half second, digits.
 #[derive(Clone, Debug, Default)]
 pub struct Ear {

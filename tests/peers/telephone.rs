@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Watched;
 use super::far_end::Seen;
-use super::sound::{Packet, Tone};
+use super::sound::{CHATTER, Chatter, NOTHING, Packet, Tone};
 
 /// What one call's audio needs.
 pub struct Telephone {
@@ -19,7 +19,7 @@ pub struct Telephone {
     pub codec: u8,
     /// The payload type of digits.
     pub events: Option<u8>,
-    /// What the meeting sounds like.
+    /// What the meeting sounds like: a tone of this pitch, [`CHATTER`] or [`NOTHING`].
     pub tone: u32,
     /// What a caller hears until the PIN is right.
     pub prompt: Option<Prompt>,
@@ -41,7 +41,7 @@ impl Telephone {
     }
 
     fn run(self, call: usize, seen: &Watched<Seen>) {
-        let mut tone = Tone::default();
+        let (mut tone, mut chatter) = (Tone::default(), Chatter::default());
         let (mut due, mut sequence, mut timestamp) = (Instant::now(), 1u16, 160u32);
         let mut bytes = [0; 2048];
         while !seen.look(|seen| seen.calls[call].phase.is_over()) {
@@ -50,10 +50,14 @@ impl Telephone {
                 .filter(|left| !left.is_zero())
             {
                 self.socket.set_read_timeout(Some(left)).unwrap();
-                let Ok((count, _)) = self.socket.recv_from(&mut bytes) else {
+                let Ok((count, from)) = self.socket.recv_from(&mut bytes) else {
                     continue;
                 };
                 if let Some(packet) = Packet::read(&bytes[..count]) {
+                    if from != self.remote {
+                        let fault = format!("RTP from {from}; their SDP says {}", self.remote);
+                        seen.change(|seen| seen.complaints.push(fault));
+                    }
                     seen.change(|seen| self.hear(&packet, &mut seen.calls[call]));
                 }
             }
@@ -62,18 +66,24 @@ impl Telephone {
                 Some(prompt) if !opened => prompt.tone,
                 _ => self.tone,
             };
+            due += Duration::from_millis(20);
+            if hertz == NOTHING {
+                continue;
+            }
             let packet = Packet {
                 payload_type: self.codec,
                 marker: sequence == 1,
                 sequence,
                 timestamp,
                 source: 0x6d65_6574,
-                payload: tone.next_packet(hertz),
+                payload: match hertz {
+                    CHATTER => chatter.next_packet(),
+                    hertz => tone.next_packet(hertz),
+                },
             };
             // A far end that is gone answers with ICMP; the call's own end tells more.
             let _ = self.socket.send_to(&packet.write(), self.remote);
             (sequence, timestamp) = (sequence.wrapping_add(1), timestamp.wrapping_add(160));
-            due += Duration::from_millis(20);
         }
     }
 

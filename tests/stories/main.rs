@@ -29,4 +29,5 @@ mod microphone;
 mod refusals;
 mod reload;
 mod secrets;
+mod strangers;
 mod tables;

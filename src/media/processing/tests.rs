@@ -3,6 +3,7 @@
 
 use std::f32::consts::{PI, TAU};
 use std::iter::repeat_n;
+use std::time::Duration;
 
 use super::{Processing, Processor};
 use crate::chance::Chance;
@@ -102,6 +103,26 @@ fn a_quiet_voice_is_raised_and_a_loud_one_is_not_clipped() {
         held.0,
         held.1
     );
+}
+
+/// Of the thread's own time; with the optimisation that a release has.
+#[test]
+fn a_beat_costs_less_than_a_millisecond() {
+    let seconds = 4;
+    let far = voice(1, seconds, 120.0);
+    let microphone = mixed(&[&in_room(&far), &noise(3, far.len(), -60.0)]);
+    for processing in [Processing::Noise, Processing::Full] {
+        let before = time_of_thread();
+        processed(processing, &far, &microphone);
+        let cost = (time_of_thread() - before) / (seconds * 50) as u32;
+        println!("cost, {processing:?}: {cost:.1?} of each 20 ms");
+        assert!(cost.as_millis() < 1 || cfg!(debug_assertions), "{cost:?}");
+    }
+}
+
+fn time_of_thread() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn parted(one: &[f32], other: &[f32]) -> (Vec<f32>, Vec<f32>) {

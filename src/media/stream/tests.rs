@@ -5,6 +5,8 @@ use crate::media::plan::tests::plan;
 use crate::media::srtp::{Key, Keys, Suite};
 use crate::media::{CodecName, Control, Direction, TICK};
 
+mod bad_input;
+
 #[test]
 fn two_streams_hear_each_other() {
     let mut pair = Pair::new();

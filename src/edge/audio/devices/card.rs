@@ -8,15 +8,17 @@ use std::rc::Rc;
 use ::alsa::device_name::HintIter;
 use ::alsa::pcm::{Access, Format, HwParams, PCM};
 use ::alsa::{Direction, Error, Output, ValueOr};
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Async, FixedAsync, Indexing, ResampleError, Resampler, SincInterpolationParameters, WindowFunction,
-};
 
 use super::drift::Drift;
 use super::{DeviceFault, Frame, Loudspeaker, Microphone};
 use crate::edge::audio::beat;
 use crate::media::{FRAME, RATE, TICK};
+
+mod stretcher;
+#[cfg(test)]
+mod tests;
+
+use stretcher::{CHUNK, Stretcher};
 
 /// What nearly every card has.
 const CARD_RATE: u32 = 48_000;
@@ -26,8 +28,6 @@ const PERIOD: u32 = 5_000;
 const BUFFER: u32 = 120_000;
 /// What shall wait between the card and us, in seconds: a frame, and half a frame for lateness.
 const WAITING: f64 = 0.03;
-/// What is resampled at once, in samples of the card: 2.5 ms at its usual rate.
-const CHUNK: usize = 120;
 /// So many frames in a row that the card neither gave nor took, two seconds: it is gone.
 const MOST_STALLS: u32 = 100;
 
@@ -41,6 +41,8 @@ pub struct Capture {
     ready: VecDeque<i16>,
     /// Frames that wait behind us.
     waiting: usize,
+    /// Samples of the card that shall not be heard.
+    left_out: usize,
 }
 
 impl Capture {
@@ -56,7 +58,15 @@ impl Capture {
             drift: Drift::new(WAITING),
             ready: VecDeque::new(),
             waiting: 0,
+            left_out: 0,
         })
+    }
+
+    fn skip(&mut self, seconds: f64) {
+        if seconds > 0.0 {
+            self.left_out = (seconds * f64::from(self.card.rate)) as usize;
+            self.card.slips += 1;
+        }
     }
 
     /// Reads until a frame is ready or the card has no more.
@@ -64,7 +74,8 @@ impl Capture {
         let held = self.card.pcm.avail_update().unwrap_or(0).max(0) as f64;
         let level = (self.waiting * FRAME + self.ready.len()) as f64 / f64::from(RATE)
             + held / f64::from(self.card.rate);
-        let stretch = self.drift.stretch(level);
+        let advice = self.drift.look(level);
+        self.skip(advice.skip);
         while self.ready.len() < FRAME {
             let read = self
                 .card
@@ -76,13 +87,15 @@ impl Capture {
                 Ok(count) => {
                     self.card.stalls = 0;
                     let channels = self.card.channels;
-                    let samples = self.buffer[..count * channels].chunks_exact(channels);
+                    let left_out = count.min(self.left_out);
+                    self.left_out -= left_out;
+                    let samples = self.buffer[left_out * channels..count * channels].chunks_exact(channels);
                     let mono = samples.map(|moment| {
                         let sum: i32 = moment.iter().copied().map(i32::from).sum();
                         (sum / channels as i32) as i16
                     });
                     self.stretcher
-                        .pass(mono, stretch, &mut self.ready)
+                        .pass(mono, advice.stretch, &mut self.ready)
                         .map_err(|error| self.card.fault(&error))?;
                 }
                 Err(error) if is_nothing_yet(error) => return self.card.stall(),
@@ -129,6 +142,8 @@ pub struct Playback {
     queue: VecDeque<i16>,
     interleaved: Vec<i16>,
     runs: bool,
+    /// Frames that shall not be heard.
+    left_out: usize,
 }
 
 impl Playback {
@@ -143,7 +158,15 @@ impl Playback {
             queue: VecDeque::new(),
             interleaved: Vec::new(),
             runs: false,
+            left_out: 0,
         })
+    }
+
+    fn skip(&mut self, seconds: f64) {
+        if seconds > 0.0 {
+            self.left_out = (seconds / TICK.as_secs_f64()) as usize;
+            self.card.slips += 1;
+        }
     }
 
     fn flush(&mut self) -> Result<(), DeviceFault> {
@@ -195,8 +218,9 @@ impl Playback {
 
 impl Loudspeaker for Playback {
     fn write(&mut self, frame: &Frame) -> Result<(), DeviceFault> {
-        let held = match self.card.pcm.delay() {
-            Ok(held) => held.max(0) as usize,
+        let held = match self.card.pcm.avail_update() {
+            // Not how long it takes to be heard: that is the card's own affair, and it may be long.
+            Ok(free) => self.card.size.saturating_sub(free.max(0) as usize),
             Err(error) if is_slip(error) => {
                 self.card.recover()?;
                 self.runs = false;
@@ -205,11 +229,18 @@ impl Loudspeaker for Playback {
             Err(error) => return Err(self.card.fault(&error)),
         };
         let stretch = match self.runs {
-            true => self
-                .drift
-                .stretch((held + self.queue.len()) as f64 / f64::from(self.card.rate)),
+            true => {
+                let waits = (held + self.queue.len()) as f64 / f64::from(self.card.rate);
+                let advice = self.drift.look(waits);
+                self.skip(advice.skip);
+                advice.stretch
+            }
             false => 1.0,
         };
+        if self.left_out > 0 {
+            self.left_out -= 1;
+            return self.flush();
+        }
         self.stretcher
             .pass(frame.iter().copied(), stretch, &mut self.queue)
             .map_err(|error| self.card.fault(&error))?;
@@ -238,6 +269,8 @@ struct Card {
     shown: String,
     channels: usize,
     rate: u32,
+    /// What it may hold, in moments of all channels.
+    size: usize,
     /// How often it ran dry or over, not yet told.
     slips: u64,
     stalls: u32,
@@ -256,14 +289,16 @@ impl Card {
         let set_up = || {
             let pcm = PCM::new(name, direction, true)?;
             let (channels, rate) = agree(&pcm, direction)?;
-            Ok((pcm, channels, rate))
+            let (size, _) = pcm.get_params()?;
+            Ok((pcm, channels, rate, size))
         };
         match set_up() {
-            Ok((pcm, channels, rate)) => Ok(Self {
+            Ok((pcm, channels, rate, size)) => Ok(Self {
                 pcm,
                 shown,
                 channels: channels as usize,
                 rate,
+                size: size as usize,
                 slips: 0,
                 stalls: 0,
                 _errors: errors,
@@ -363,155 +398,4 @@ fn is_slip(error: Error) -> bool {
     [Errno::PIPE, Errno::STRPIPE]
         .map(Errno::raw_os_error)
         .contains(&error.errno())
-}
-
-/// From one rate to another, a little more or less.
-struct Stretcher {
-    inner: Async<f32>,
-    ratio: f64,
-    pending: Vec<f32>,
-    out: Vec<f32>,
-}
-
-impl Stretcher {
-    fn new(from: u32, to: u32) -> Result<Self, rubato::ResamplerConstructionError> {
-        let ratio = f64::from(to) / f64::from(from);
-        // 64 points are flat to 85 % of the band, and more than enough of what a telephone carries.
-        let quality = SincInterpolationParameters::new(64, WindowFunction::BlackmanHarris2);
-        let inner = Async::new_sinc(ratio, 1.01, &quality, CHUNK, 1, FixedAsync::Input)?;
-        Ok(Self {
-            ratio,
-            pending: Vec::with_capacity(CHUNK),
-            out: vec![0.0; inner.output_frames_max()],
-            inner,
-        })
-    }
-
-    fn pass(
-        &mut self,
-        samples: impl Iterator<Item = i16>,
-        stretch: f64,
-        to: &mut VecDeque<i16>,
-    ) -> Result<(), ResampleError> {
-        if let Some(adjustable) = self.inner.as_adjustable() {
-            adjustable.set_resample_ratio(self.ratio * stretch, true)?;
-        }
-        for sample in samples {
-            self.pending.push(f32::from(sample));
-            if self.pending.len() == CHUNK {
-                self.pass_chunk(to)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn pass_chunk(&mut self, to: &mut VecDeque<i16>) -> Result<(), ResampleError> {
-        let room = self.out.len();
-        // Neither can fail: both slices are as long as they say.
-        let (Ok(input), Ok(mut output)) = (
-            InterleavedSlice::new(&self.pending, 1, CHUNK),
-            InterleavedSlice::new_mut(&mut self.out, 1, room),
-        ) else {
-            return Ok(());
-        };
-        let (_, written) = self
-            .inner
-            .process_into_buffer(&input, &mut output, Some(&Indexing::new()))?;
-        to.extend(self.out[..written].iter().map(|sample| sample.round() as i16));
-        self.pending.clear();
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::quality::Level;
-
-    #[test]
-    fn a_card_that_is_not_there_is_named() {
-        for opened in [
-            Capture::open("plughw:CARD=Unplugged").err(),
-            Playback::open("plughw:CARD=Unplugged").err(),
-        ] {
-            let fault = opened.unwrap();
-            assert!(fault.is_worth_a_retry());
-            let told = fault.to_string();
-            assert!(told.contains("put alsa:plughw:CARD=Unplugged"), "{told}");
-        }
-    }
-
-    #[test]
-    fn what_is_written_reaches_the_card_at_its_level_and_its_rate() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("heard.raw");
-        let name = format!("tee:null,'{}',raw", path.display());
-        let mut playback = Playback::open(&name).unwrap();
-        let mut tone = super::super::tone::Tone::new(440);
-        for _ in 0..100 {
-            let mut frame = [0; FRAME];
-            tone.read(&mut frame).unwrap();
-            playback.write(&frame).unwrap();
-        }
-        let (channels, rate) = (playback.card.channels, playback.card.rate as usize);
-        playback.finish().unwrap();
-        drop(playback);
-        let bytes = std::fs::read(&path).unwrap();
-        let samples: Vec<i16> = bytes
-            .chunks_exact(2 * channels)
-            .map(|moment| i16::from_le_bytes([moment[0], moment[1]]))
-            .collect();
-        // Two seconds, stretched at most, and the silence that goes first.
-        let seconds = samples.len() as f64 / rate as f64;
-        assert!((1.98..2.06).contains(&seconds), "{seconds}");
-        let middle = &samples[rate / 2..rate * 3 / 2];
-        let mut level = Level::default();
-        middle.chunks(rate / 50).for_each(|frame| level.hear(frame));
-        assert!((level.dbfs() + 12.0).abs() < 0.2, "{}", level.dbfs());
-        let rises = middle
-            .windows(2)
-            .filter(|pair| pair[0] < 0 && pair[1] >= 0)
-            .count();
-        assert!((436..=444).contains(&rises), "{rises}");
-    }
-
-    #[test]
-    fn the_card_that_is_always_silent_gives_frames() {
-        let mut capture = Capture::open("null").unwrap();
-        for _ in 0..10 {
-            let mut frame = [1; FRAME];
-            assert!(capture.read(&mut frame).unwrap());
-            assert_eq!(frame, [0; FRAME]);
-        }
-    }
-
-    #[test]
-    fn rates_are_changed_without_a_change_of_pitch_or_level() {
-        for (from, to) in [
-            (48_000, 44_100),
-            (48_000, 48_000),
-            (44_100, 48_000),
-            (16_000, 48_000),
-        ] {
-            let mut stretcher = Stretcher::new(from, to).unwrap();
-            let mut heard = VecDeque::new();
-            let samples = (0..from).map(|at| {
-                let turns = f64::from(at) * 1000.0 / f64::from(from);
-                ((turns * std::f64::consts::TAU).sin() * 10_000.0) as i16
-            });
-            stretcher.pass(samples, 1.0, &mut heard).unwrap();
-            let heard = heard.make_contiguous();
-            assert!(heard.len().abs_diff(to as usize) <= to as usize / 50);
-            let steady = &heard[heard.len() / 4..heard.len() * 3 / 4];
-            let energy: f64 = steady.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-            let level = (energy / steady.len() as f64).sqrt() / (10_000.0 / 2.0_f64.sqrt());
-            assert!((0.99..1.01).contains(&level), "{from} {to}: {level}");
-            let rises = steady
-                .windows(2)
-                .filter(|pair| pair[0] < 0 && pair[1] >= 0)
-                .count();
-            let expected = steady.len() * 1000 / to as usize;
-            assert!(rises.abs_diff(expected) <= 1, "{from} {to}: {rises} {expected}");
-        }
-    }
 }

@@ -5,36 +5,66 @@
 const MOST: f64 = 0.005;
 /// What is too much is worn down in ten seconds.
 const PULL_A_SECOND: f64 = 0.1;
-/// The level is looked at fifty times a second and jumps by a period of the card; the mean over two seconds counts.
-const SMOOTHING: f64 = 0.01;
+/// Looks between two judgements; there are fifty a second or more. The least that waited counts: a card may give and take in
+/// pieces of any size, and what waits between two of them waits for nothing.
+const LOOKS: u32 = 100;
+/// So much too much is no drift: it came from a stall, is let go at once, and not over minutes in which the voice is late and
+/// no echo can be cancelled, since its delay changes all the time.
+const STALL: f64 = 0.05;
 
 /// Watches how much audio waits, and says how to stretch what comes.
 pub struct Drift {
     /// What shall wait, in seconds.
     target: f64,
-    /// What waits, smoothed; `None` before the first look.
-    level: Option<f64>,
+    /// The least that waited since the last judgement.
+    least: f64,
+    looks: u32,
+    stretch: f64,
 }
 
 impl Drift {
     /// So much shall wait.
     pub fn new(target: f64) -> Self {
-        Self { target, level: None }
+        Self {
+            target,
+            least: f64::INFINITY,
+            looks: 0,
+            stretch: 1.0,
+        }
     }
 
-    /// So much waits; by what what comes is to be multiplied in length.
-    pub fn stretch(&mut self, level: f64) -> f64 {
-        let smoothed = self.level.get_or_insert(level);
-        *smoothed += (level - *smoothed) * SMOOTHING;
-        let correction = (*smoothed - self.target) * PULL_A_SECOND;
-        1.0 - correction.clamp(-MOST, MOST)
+    /// So much waits; what is to be done with what comes.
+    pub fn look(&mut self, level: f64) -> Advice {
+        self.least = self.least.min(level);
+        self.looks += 1;
+        let mut skip = 0.0;
+        if self.looks >= LOOKS {
+            let excess = self.least - self.target;
+            self.forget();
+            if excess > STALL {
+                skip = excess;
+            } else {
+                self.stretch = 1.0 - (excess * PULL_A_SECOND).clamp(-MOST, MOST);
+            }
+        }
+        Advice {
+            stretch: self.stretch,
+            skip,
+        }
     }
 
     /// There was a gap: what waited before says nothing.
-    #[cfg(feature = "alsa")]
     pub fn forget(&mut self) {
-        self.level = None;
+        (self.least, self.looks) = (f64::INFINITY, 0);
     }
+}
+
+/// What is to be done with what comes.
+pub struct Advice {
+    /// By what it is to be multiplied in length.
+    pub stretch: f64,
+    /// How much of it is to be left out first, in seconds.
+    pub skip: f64,
 }
 
 #[cfg(test)]
@@ -51,7 +81,9 @@ mod tests {
             let mut level = TARGET;
             let mut farthest = 0.0_f64;
             for _ in 0..(3600.0 / TICK) as u32 {
-                level += TICK * (1.0 + parts_in_a_million / 1e6) * drift.stretch(level) - TICK;
+                let advice = drift.look(level);
+                assert_eq!(advice.skip, 0.0);
+                level += TICK * (1.0 + parts_in_a_million / 1e6) * advice.stretch - TICK;
                 farthest = farthest.max((level - TARGET).abs());
             }
             assert!(farthest < 0.005, "{parts_in_a_million}: {farthest}");
@@ -59,27 +91,33 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_too_long_after_a_stall_is_worn_down_and_never_by_much() {
-        let mut drift = Drift::new(TARGET);
-        let mut level = 0.2;
-        for _ in 0..(120.0 / TICK) as u32 {
-            let stretch = drift.stretch(level);
-            assert!((1.0 - MOST..=1.0 + MOST).contains(&stretch));
-            level += TICK * stretch - TICK;
+    fn a_little_too_much_is_worn_down_unheard_and_what_a_stall_left_is_let_go_within_seconds() {
+        for (begin, most_skips) in [(0.07, 0), (0.5, 1)] {
+            let mut drift = Drift::new(TARGET);
+            let (mut level, mut skips, mut settled) = (begin, 0, 0.0);
+            for tick in 0..(120.0 / TICK) as u32 {
+                let advice = drift.look(level);
+                assert!((1.0 - MOST..=1.0 + MOST).contains(&advice.stretch));
+                skips += u32::from(advice.skip > 0.0);
+                level += TICK * advice.stretch - TICK - advice.skip;
+                if (level - TARGET).abs() > 0.05 {
+                    settled = f64::from(tick) * TICK;
+                }
+            }
+            assert!((level - TARGET).abs() < 0.002, "{level}");
+            assert!(
+                skips == most_skips && settled < 3.0,
+                "{begin}: {skips}, {settled}"
+            );
         }
-        assert!((level - TARGET).abs() < 0.002, "{level}");
     }
 
     #[test]
-    fn a_jittering_level_does_not_wobble() {
+    fn a_card_that_gives_and_takes_in_large_pieces_is_left_alone() {
         let mut drift = Drift::new(TARGET);
-        let stretches: Vec<f64> = (0..5000)
-            .map(|at| drift.stretch(TARGET + if at % 2 == 0 { 0.01 } else { -0.01 }))
-            .collect();
-        let widest = stretches[1000..]
-            .iter()
-            .map(|stretch| (stretch - 1.0).abs())
-            .fold(0.0, f64::max);
-        assert!(widest < 0.0001, "{widest}");
+        for at in 0..5000 {
+            let advice = drift.look(TARGET + f64::from(at % 7) * 0.02);
+            assert!((advice.stretch - 1.0).abs() < 1e-9 && advice.skip == 0.0);
+        }
     }
 }
