@@ -1,6 +1,6 @@
 //! What arrives: only what was agreed, only from where it may come, in the order it was sent.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rtp_types::RtpPacket;
@@ -152,6 +152,19 @@ impl Receiver {
         self.last_heard = now;
     }
 
+    /// Where our packets go: to the address of the SDP, unless that is of a network behind a translator (NAT) and the
+    /// far end is heard from in front of it, or what is heard from elsewhere is authenticated.
+    pub fn destination(&self, plan: &Plan) -> SocketAddr {
+        match self.origin {
+            Origin::Locked(origin)
+                if plan.keys.is_some() || (is_private(plan.remote.ip()) && !is_private(origin.ip())) =>
+            {
+                origin
+            }
+            Origin::Locked(_) | Origin::Announced { .. } => plan.remote,
+        }
+    }
+
     /// How long nothing has come.
     pub fn silent_for(&self, now: Duration) -> Duration {
         now.saturating_sub(self.last_heard)
@@ -191,6 +204,18 @@ impl Receiver {
     }
 }
 
+/// Whether it means nothing outside of the network it is of (RFC 1918, 3927, 4193, 4291, 6598).
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            v4.is_private() || v4.is_link_local() || v4.is_loopback() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
+    }
+}
+
 /// Address and port; the flow label and scope of IPv6 are the system's own affair.
 fn is_same(one: SocketAddr, other: SocketAddr) -> bool {
     one.ip().to_canonical() == other.ip().to_canonical() && one.port() == other.port()
@@ -203,6 +228,7 @@ mod tests {
     use crate::media::FRAME;
     use crate::media::plan::Direction;
     use crate::media::plan::tests::plan;
+    use crate::media::srtp::{Key, Suite};
     use rtp_types::RtpPacketBuilder;
 
     #[test]
@@ -353,6 +379,46 @@ mod tests {
             .payload(&[0x55; 160])
             .write_vec()
             .unwrap()
+    }
+
+    #[test]
+    fn what_is_sent_goes_where_a_translator_lets_it_through_and_to_no_stranger() {
+        let to = |announced: &str, heard: &str, keys: Option<Keys>| {
+            let plan = Plan {
+                remote: announced.parse().unwrap(),
+                ..plan()
+            };
+            let mut receiver = Receiver::new(Duration::ZERO);
+            assert_eq!(receiver.destination(&plan), plan.remote);
+            assert!(receiver.receive(millis(1000), &plan, heard.parse().unwrap(), &packet(0, 1)));
+            receiver.destination(&Plan { keys, ..plan }).to_string()
+        };
+        let translated = [
+            ("192.168.1.20:4000", "198.51.100.7:61000"),
+            ("100.64.3.3:4000", "198.51.100.7:61000"),
+            ("[fd00::5]:4000", "[2001:db8::7]:61000"),
+        ];
+        for (announced, heard) in translated {
+            assert_eq!(to(announced, heard, None), heard);
+        }
+        let strange = [
+            ("192.0.2.2:4000", "198.51.100.7:61000"),
+            ("192.168.1.20:4000", "192.168.1.66:61000"),
+            ("192.0.2.2:4000", "10.0.0.9:61000"),
+        ];
+        for (announced, heard) in strange {
+            assert_eq!(to(announced, heard, None), announced);
+        }
+        let mut chance = Chance::from_seed([1; 32]);
+        let mut key = || Key::fresh(Suite::AeadAes128Gcm, &mut chance);
+        let keys = Keys {
+            send: key(),
+            receive: key(),
+        };
+        assert_eq!(
+            to("192.0.2.2:4000", "198.51.100.7:61000", Some(keys)),
+            "198.51.100.7:61000"
+        );
     }
 
     fn stranger() -> SocketAddr {

@@ -178,7 +178,7 @@ impl Stream {
             match self.sealed(packet, Sealer::seal) {
                 Some(bytes) => {
                     return Some(Leaving {
-                        to: self.plan.remote,
+                        to: self.receiver.destination(&self.plan),
                         bytes,
                         is_report: false,
                     });
@@ -189,7 +189,10 @@ impl Stream {
         let report = self.report.take()?;
         let control = self.plan.control.filter(|control| is_somebody(control.remote))?;
         Some(Leaving {
-            to: control.remote,
+            to: match control.is_multiplexed {
+                true => self.receiver.destination(&self.plan),
+                false => control.remote,
+            },
             bytes: self.sealed(report, Sealer::seal_report)?,
             is_report: !control.is_multiplexed,
         })
