@@ -78,6 +78,8 @@ fn main() {
         println!("{:<34}{invite:>22}{ack:>20}{bye:>20}", contestant.name());
     }
     println!();
+    // Others of their kind would share their memory with those that are measured next.
+    drop(contestants);
     audio::print();
     idle::print();
 }

@@ -42,7 +42,7 @@ fn measure_all() -> Result<(), Skipped> {
     );
     println!(
         "{:<20}{:>12}{:>16}{:>20}{:>26}{:>30}",
-        "", "CPU", "memory (PSS)", "load of machine", "packet gap, deviation", "answer to first packet"
+        "", "CPU", "memory", "load of machine", "packet gap, deviation", "answer to first packet"
     );
     for codec in ["pcmu", "opus"] {
         if codec == "opus" && !cfg!(feature = "opus") {
@@ -129,7 +129,7 @@ fn measure(caller: &mut dyn Caller, far_end: &Baresip) -> Result<Figures, Skippe
     sleep(WATCHED);
     let used = running_time(caller.process()) - before;
     let cpu_percent = used.as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
-    let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", caller.process())).unwrap();
+    let memory_kb = idle::memory(caller.process());
     let load = fs::read_to_string("/proc/loadavg").unwrap();
     caller.hang_up();
     wait_for("CALL_CLOSED", CALLS + 1);
@@ -141,7 +141,7 @@ fn measure(caller: &mut dyn Caller, far_end: &Baresip) -> Result<Figures, Skippe
     let square = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
     Ok(Figures {
         cpu_percent,
-        memory_kb: idle::number_after(&rollup, "Pss:"),
+        memory_kb,
         load: load.split_whitespace().next().unwrap_or_default().to_owned(),
         mean_ms: mean,
         deviation_ms: square.sqrt(),
