@@ -17,7 +17,7 @@
 //! | [`alexa::client`] | connected? signed in? in a dialog? Three small machines | `alexa::messages` |
 //! | [`bridge`] | sessions (when to try, ping, give up), who is told what, who waits for which answer, what is not done twice | `alexa` |
 //! | [`room`] | what the room does next: directives, dial plan, deadlines, reports | `alexa::messages`, `media` |
-//! | [`media`] | what was agreed, RTP streams, digits, quality | words |
+//! | [`media`] | what was agreed, RTP streams, digits, quality, echo and noise | words |
 //! | [`dialer`] | makes calls: the trait, its table, SIP | `media` |
 //! | [`control`] | what `meetd status`, `join`, `end`, `dtmf`, `hold`, `mute`, `volume` ask of the running daemon | words |
 //! | [`agent`] | all machines as one | all of the above |

@@ -76,6 +76,16 @@ pub fn a_call_through_the_proxy(by: By, algorithm: &'static str) -> Result<(), S
     Ok(())
 }
 
+/// A room that kamailio has registered.
+fn registered_room(kamailio: &Kamailio, by: By) -> Room {
+    let registrar = format!("\"{}\"", by.uri_of(kamailio));
+    let room = room(kamailio, &[("sip.registrar", &registrar)]);
+    room.wait_for_status("registered", |status| {
+        (status["registered"] == true).then_some(())
+    });
+    room
+}
+
 /// The room registers, stays registered by refreshes, keeps the way open, calls through its registrar and takes its
 /// registration back at the end.
 pub fn registers(by: By) -> Result<(), Skipped> {
@@ -86,11 +96,7 @@ pub fn registers(by: By) -> Result<(), Skipped> {
         algorithm: if by == By::Tcp { "SHA-256" } else { "MD5" },
         ..Manner::default()
     })?;
-    let registrar = format!("\"{}\"", by.uri_of(&kamailio));
-    let room = room(&kamailio, &[("sip.registrar", &registrar)]);
-    room.wait_for_status("registered", |status| {
-        (status["registered"] == true).then_some(())
-    });
+    let room = registered_room(&kamailio, by);
     let saved = kamailio.program.wait_for_line("saved");
     assert!(
         saved.contains("expires 600") || saved.contains("expires 1200"),
@@ -116,11 +122,7 @@ pub fn refuses_short_registrations(by: By) -> Result<(), Skipped> {
         refused_below: 1800,
         ..Manner::default()
     })?;
-    let registrar = format!("\"{}\"", by.uri_of(&kamailio));
-    let room = room(&kamailio, &[("sip.registrar", &registrar)]);
-    room.wait_for_status("registered", |status| {
-        (status["registered"] == true).then_some(())
-    });
+    let room = registered_room(&kamailio, by);
     let saved = kamailio.program.wait_for_line("saved");
     assert!(saved.contains("expires 1800"), "{saved}");
     room.meetd.stop();
